@@ -1,0 +1,229 @@
+"""The figures: what they show, and that thinning out keeps their shape."""
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from ui import charts
+
+CLASSES = ("cat", "dog", "frog")
+
+
+def values(figure: go.Figure, uid: str) -> tuple[list[float], list[float]]:
+    """Return x and y of the one curve with this uid."""
+    (trace,) = [trace for trace in figure.data if trace.uid == uid]
+    return [float(x) for x in trace.x], [float(y) for y in trace.y]
+
+
+def trace(figure: go.Figure, uid: str) -> go.Scatter:
+    """Return the one curve with this uid."""
+    (found,) = [candidate for candidate in figure.data if candidate.uid == uid]
+    return found
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 999, 1000])
+def test_a_short_curve_keeps_every_point(count):
+    x, y = charts.decimate(np.arange(count), np.arange(count) ** 2)
+    assert x.tolist() == list(range(count))
+    assert y.tolist() == [i**2 for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [1001, 1024, 4097, 100_000])
+@pytest.mark.parametrize("limit", [4, 100, 1000])
+def test_decimation_keeps_order_ends_and_extremes(count, limit):
+    noise = np.random.default_rng(count)
+    x = np.cumsum(noise.uniform(0.5, 1.5, count))
+    y = noise.normal(size=count)
+    y[count // 3] = 50.0  # lone peaks, which plain striding would lose
+    y[count // 2] = -50.0
+    kept_x, kept_y = charts.decimate(x, y, limit)
+
+    assert len(kept_x) <= limit
+    assert np.all(np.diff(kept_x) > 0)
+    assert (kept_x[0], kept_y[0]) == (x[0], y[0])
+    assert (kept_x[-1], kept_y[-1]) == (x[-1], y[-1])
+    assert (kept_y.max(), kept_y.min()) == (50.0, -50.0)
+    # Every point kept is a point of the curve.
+    assert np.array_equal(y[np.searchsorted(x, kept_x)], kept_y)
+
+
+def test_decimation_keeps_local_extremes():
+    x = np.arange(10_000)
+    y = np.zeros(10_000)
+    peaks = np.arange(500, 10_000, 1000)
+    y[peaks] = np.arange(1, 11)
+    y[peaks + 100] = -np.arange(1, 11)
+    _, kept = charts.decimate(x, y)
+    assert set(kept) == set(range(-10, 11))
+
+
+def test_a_growing_curve_keeps_the_points_already_drawn():
+    y = np.random.default_rng(0).normal(size=20_200)
+    before, _ = charts.decimate(np.arange(20_000), y[:20_000])
+    after, _ = charts.decimate(np.arange(20_200), y)
+    # All but the end, whose bucket was not full and whose last point went on.
+    assert set(before[:-4]) <= set(after)
+
+
+def test_training_curves_have_three_panels_over_one_x_axis():
+    figure = charts.training_curves(
+        [
+            {"epoch": 0.5, "loss": 2.0, "accuracy": 0.25, "learning_rate": 0.1},
+            {"epoch": 1.0, "loss": 1.5, "accuracy": 0.5, "learning_rate": 0.1},
+            {"epoch": 1.0, "test_loss": 1.75, "test_accuracy": 0.375},
+        ]
+    )
+    assert values(figure, "loss") == ([0.5, 1.0], [2.0, 1.5])
+    assert values(figure, "accuracy") == ([0.5, 1.0], [0.25, 0.5])
+    assert values(figure, "test_loss") == ([1.0], [1.75])
+    assert values(figure, "test_accuracy") == ([1.0], [0.375])
+    assert values(figure, "learning_rate")[0] == [0.5, 1.0]
+
+    axes = {t.uid: (t.xaxis or "x", t.yaxis) for t in figure.data}
+    assert axes == {
+        "loss": ("x", "y"),
+        "test_loss": ("x", "y"),
+        "accuracy": ("x", "y2"),
+        "test_accuracy": ("x", "y2"),
+        "learning_rate": ("x", "y3"),
+    }
+    # The panels lie below each other without touching.
+    layout = figure.layout
+    assert layout.yaxis.domain[0] > layout.yaxis2.domain[1]
+    assert layout.yaxis2.domain[0] > layout.yaxis3.domain[1]
+    assert layout.xaxis.title.text == "Epoch"
+
+
+def test_accuracy_is_shown_in_percent():
+    figure = charts.training_curves([{"epoch": 1, "accuracy": 0.5}])
+    assert figure.layout.yaxis2.tickformat.endswith("%")
+    assert "%{y:.2%}" in trace(figure, "accuracy").hovertemplate
+    assert "%{y:.2%}" not in trace(figure, "loss").hovertemplate
+
+
+def test_train_and_test_have_fixed_colours_and_one_legend_entry_each():
+    one = charts.training_curves([{"epoch": 1, "loss": 1.0}])
+    two = charts.training_curves([{"epoch": 1, "test_loss": 1.0}], "Validation")
+    for figure, name in ((one, "Test"), (two, "Validation")):
+        for quantity in ("loss", "accuracy"):
+            assert trace(figure, quantity).line.color == charts.TRAIN_COLOR
+            assert trace(figure, f"test_{quantity}").line.color == charts.TEST_COLOR
+        entries = [t.name for t in figure.data if t.showlegend]
+        assert entries == ["Train", name]
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_left_out(gap):
+    points = [{"epoch": e, "loss": v} for e, v in ((1, 1.0), (2, gap), (3, 0.5))]
+    assert values(charts.training_curves(points), "loss") == ([1.0, 3.0], [1.0, 0.5])
+
+
+def test_no_points_yet_is_an_empty_figure_of_the_same_curves():
+    empty = charts.training_curves([])
+    full = charts.training_curves([{"epoch": 1, "loss": 1.0}])
+    assert [t.uid for t in empty.data] == [t.uid for t in full.data]
+    assert all(len(t.x) == 0 for t in empty.data)
+
+
+def test_a_single_point_can_be_seen():
+    figure = charts.training_curves([{"epoch": 1, "test_loss": 1.0}])
+    assert "markers" in trace(figure, "test_loss").mode
+
+
+def test_long_training_is_thinned_out():
+    points = [{"epoch": i / 100, "loss": 1 / (i + 1)} for i in range(50_000)]
+    x, _ = values(charts.training_curves(points), "loss")
+    assert len(x) <= 1000
+    assert x[-1] == pytest.approx(499.99)
+
+
+def test_runs_compared_differ_in_colour_and_share_the_legend():
+    points = [{"epoch": 1, "loss": 1.0, "test_loss": 1.5, "test_accuracy": 0.5}]
+    figure = charts.compare_curves({"first": points, "second": points})
+    assert [t.name for t in figure.data if t.showlegend] == ["first", "second"]
+    colors = {t.name: set() for t in figure.data}
+    for t in figure.data:
+        colors[t.name].add(t.line.color)
+    assert len(colors["first"]) == len(colors["second"]) == 1
+    assert colors["first"] != colors["second"]
+    assert trace(figure, "first/loss").line.dash == "dot"
+    assert trace(figure, "first/test_loss").line.dash is None
+
+
+def test_more_runs_than_colours_are_drawn_all():
+    runs = {str(i): [{"epoch": 1, "loss": 1.0}] for i in range(11)}
+    assert len({t.name for t in charts.compare_curves(runs).data}) == 11
+
+
+def test_schedule_holds_each_value_until_the_next():
+    figure = charts.schedule_curve([0.1, 0.02], epochs=200)
+    (curve,) = figure.data
+    assert curve.line.shape == "hv"
+    assert list(curve.x) == [0, 100, 200]
+    assert list(curve.y) == pytest.approx([0.1, 0.02, 0.02])
+    assert list(charts.schedule_curve([0.1, 0.2, 0.3]).data[0].x) == [0, 1, 2, 3]
+    assert list(charts.schedule_curve([]).data[0].x) == []
+
+
+def test_confusion_matrix_shows_counts_and_shares():
+    matrix = [[8, 2, 0], [1, 4, 0], [0, 0, 0]]
+    (cells,) = charts.confusion_matrix(matrix, CLASSES).data
+    assert list(cells.y) == list(CLASSES)
+    assert cells.text.tolist() == [["8", "2", ""], ["1", "4", ""], ["", "", ""]]
+    assert cells.customdata[0][1].tolist() == [2, 0.2]
+    # Darker means a greater share of the true class; no image, no colour.
+    assert cells.z[0][0] > cells.z[1][0] > 0
+    assert cells.z[2].tolist() == [0, 0, 0]
+
+
+def test_confusion_matrix_has_the_true_classes_from_top_to_bottom():
+    layout = charts.confusion_matrix(np.eye(3), CLASSES).layout
+    assert layout.yaxis.title.text == "True"
+    assert layout.yaxis.autorange == "reversed"
+    assert layout.xaxis.title.text == "Predicted"
+
+
+def test_confusion_matrix_of_many_classes_carries_no_numbers():
+    (cells,) = charts.confusion_matrix(np.eye(100), [str(i) for i in range(100)]).data
+    assert cells.texttemplate is None
+
+
+def test_per_class_accuracy_in_percent_and_a_class_without_images():
+    figure = charts.per_class_accuracy([0.5, float("nan"), 1.0], CLASSES)
+    (bars,) = figure.data
+    assert list(bars.y) == ["cat", "dog (no images)", "frog"]
+    assert bars.x[0] == 0.5
+    assert "%" in bars.texttemplate
+    assert figure.layout.xaxis.range == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        charts.training_curves([{"epoch": 1, "loss": 1.0}]),
+        charts.compare_curves({"a": [{"epoch": 1, "loss": 1.0}]}),
+        charts.schedule_curve([0.1]),
+        charts.confusion_matrix(np.eye(3), CLASSES),
+        charts.per_class_accuracy([1, 1, 1], CLASSES),
+    ],
+    ids=["training", "compare", "schedule", "confusion", "per class"],
+)
+def test_figures_leave_the_theme_to_the_page(figure):
+    template = figure.layout.template
+    assert template.layout.to_plotly_json() == {}
+    assert figure.layout.paper_bgcolor is None
+    assert figure.layout.font.color is None
+
+
+@pytest.mark.parametrize("color", [*charts.RUN_COLORS, charts.TEST_COLOR])
+@pytest.mark.parametrize("background", ["#ffffff", "#11161f"])
+def test_curves_have_a_contrast_of_three_to_one_in_both_themes(color, background):
+    def luminance(text):
+        channels = np.array([int(text[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    dark, light = sorted((luminance(color), luminance(background)))
+    assert (light + 0.05) / (dark + 0.05) >= 3

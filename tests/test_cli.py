@@ -1,0 +1,197 @@
+"""The command line, called as other programs call it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from wrn.cli import main
+from wrn.runs import RunStore
+
+TRAIN = [
+    *("train", "--depth", "10", "--widen-factor", "1", "--data", "synthetic"),
+    *("--limit", "400", "--batch-size", "50", "--precision", "float32"),
+    "--no-save-plot",
+]
+
+
+def wrn(*arguments):
+    """Run `python -m wrn` and return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "wrn", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def test_describe_prints_json(capsys):
+    assert main(["describe", "--depth", "16", "--widen-factor", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["name"] == "WRN-16-2"
+    assert found["parameters"] == 691_674
+    assert found["receptive_field"] == 53
+    assert found["multiply_adds"] == 101_106_944
+    assert found["layers"][0]["name"] == "input"
+
+
+def test_describe_writes_dot(tmp_path, capsys):
+    target = tmp_path / "graph.dot"
+    arguments = ["describe", "--depth", "10", "--widen-factor", "1", "--dot", target]
+    assert main(list(map(str, arguments))) == 0
+    assert "group1_block1_conv1" in target.read_text()
+
+
+def test_describe_shows_a_table(capsys):
+    assert main(["describe", "--depth", "10", "--widen-factor", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "group3_block1_shortcut" in shown
+    assert "77,850 parameters" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["describe", "--depth", "17"], 2, "depth must be 6n + 4"),
+        (["describe", "--depth", "many"], 2, "depth must be a whole number"),
+        (["describe", "--dropout", "1"], 2, "below 1"),
+        (["train", "--resume"], 2, "--run NAME"),
+        (["train", "--run", "nowhere", "--resume"], 1, "nowhere"),
+        (["train", "--run", "../up"], 1, "A run's name"),
+        (["evaluate", "nowhere"], 1, "nowhere"),
+        (["inspect", "nowhere.h5"], 1, "nowhere.h5"),
+        (["dance"], 2, "dance"),
+        ([], 2, "COMMAND"),
+    ],
+)
+def test_errors_are_told_without_a_traceback(arguments, code, words, capsys):
+    assert main(arguments) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert words in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_inspect_refuses_what_is_no_weight_file(tmp_path, capsys):
+    path = tmp_path / "photo.h5"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    assert main(["inspect", str(path), "--json"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_help_needs_no_tensorflow():
+    script = (
+        "import sys; from wrn.cli import main; code = main(['train', '--help']);"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules;"
+        "sys.exit(code)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert "--weight-decay" in found.stdout
+    assert "--no-flip" in found.stdout
+
+
+@pytest.mark.slow
+def test_train_evaluate_inspect_runs(tmp_path):
+    done = wrn(*TRAIN, "--epochs", 2, "--run", "first", "--json")
+    assert done.returncode == 0, done.stderr
+    trained = json.loads(done.stdout)
+    assert trained["finished"]
+    assert trained["name"] == "WRN-10-1"
+
+    done = wrn(
+        "evaluate",
+        "first",
+        "--data",
+        "synthetic",
+        "--limit",
+        400,
+        "--json",
+        "--precision",
+        "float32",
+    )
+    assert done.returncode == 0, done.stderr
+    evaluated = json.loads(done.stdout)
+    assert evaluated["accuracy"] == trained["test_accuracy"]
+    assert evaluated["images"] == 400
+    assert sum(map(sum, evaluated["confusion"])) == 400
+    low, high = evaluated["interval"]
+    assert low < evaluated["accuracy"] < high
+    assert RunStore().open("first").evaluation()["accuracy"] == evaluated["accuracy"]
+
+    done = wrn("inspect", trained["weights"], "--json")
+    assert done.returncode == 0, done.stderr
+    inspected = json.loads(done.stdout)
+    assert (inspected["depth"], inspected["widen_factor"]) == (10, 1)
+    assert inspected["classes"] == 10
+
+    listed = json.loads(wrn("runs", "--json").stdout)
+    assert [(run["run"], run["state"]) for run in listed] == [("first", "finished")]
+    assert listed[0]["accuracy"] == trained["test_accuracy"]
+
+
+def start(*arguments):
+    """Start a training in the background and wait until it has taken some steps."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wrn", *TRAIN, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = Path(os.environ["WRN_HOME"]) / "broken" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not metrics.exists() or metrics.read_bytes().count(b"\n") < 13:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.slow
+def test_killed_training_is_interrupted_and_resumes_to_the_same_end():
+    whole = wrn(*TRAIN, "--epochs", 4, "--run", "whole", "--json")
+    assert whole.returncode == 0, whole.stderr
+
+    process = start("--epochs", "4", "--run", "broken")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert RunStore().open("broken").status().state == "interrupted"
+
+    resumed = wrn("train", "--run", "broken", "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    store = RunStore()
+    assert store.open("broken").status().state == "finished"
+    metrics = [store.open(n).path / "metrics.jsonl" for n in ("whole", "broken")]
+    assert metrics[0].read_bytes() == metrics[1].read_bytes()
+    from test_training import assert_same_arrays
+
+    assert_same_arrays(
+        store.open("whole").last_weights, store.open("broken").last_weights
+    )
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_says_how_to_go_on():
+    process = start("--epochs", "100", "--run", "broken")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "--run broken --resume" in errors
+    assert "Traceback" not in errors
+    assert RunStore().open("broken").status().state == "stopped"
+
+    refused = wrn("train", "--run", "broken", "--resume", "--depth", 16)
+    assert refused.returncode == 2
+    assert "depth must be 10" in refused.stderr

@@ -1,0 +1,302 @@
+"""Evaluation and inference against SciPy, NumPy and stock Keras."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+from scipy.stats import binomtest
+
+from tests import weight_files
+from tests.conftest import striped_images
+from wrn import weights
+from wrn.config import ModelConfig
+from wrn.data import CLASS_NAMES, Dataset
+from wrn.errors import ConfigError, WeightsError
+from wrn.evaluation import (
+    AUTHORS_STATISTICS,
+    Evaluation,
+    LoadedWeights,
+    check_classes,
+    evaluate,
+    load_weights,
+    report,
+    softmax,
+    wilson_interval,
+)
+from wrn.inference import BATCH_IMAGES, Classifier, cross_entropy
+from wrn.model import build_model
+from wrn.preprocessing import Preprocessing
+
+PREPROCESSING = Preprocessing(
+    kind="mean-std", mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0)
+)
+
+
+def normalized(images, statistics=PREPROCESSING):
+    """Normalize in NumPy and float64, apart from the library."""
+    return (images - np.array(statistics.mean)) / np.array(statistics.std)
+
+
+@pytest.fixture(scope="module")
+def images():
+    # More than a batch, and not a multiple of one.
+    return striped_images(BATCH_IMAGES + 7, seed=3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A network with weights that are not as they were initialized."""
+    network = build_model(ModelConfig(depth=10, widen_factor=1), seed=4)
+    random = np.random.default_rng(5)
+    for variable in network.variables:
+        if variable.path.endswith(("gamma", "beta", "bias", "moving_mean")):
+            variable.assign(random.normal(0.5, 0.2, variable.shape))
+        if variable.path.endswith("moving_variance"):
+            variable.assign(random.uniform(0.5, 2.0, variable.shape))
+    return network
+
+
+@pytest.fixture(scope="module")
+def expected_logits(model, images):
+    """What Keras itself computes, in one batch."""
+    return model(normalized(images.images).astype(np.float32)).numpy()
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory):
+    """A network of stock Keras layers, and the file that Keras writes of it."""
+    network, _ = weight_files.keras_wide_resnet(keras, 10, 1, shortcut_first=False)
+    path = tmp_path_factory.mktemp("stock") / "stock.weights.h5"
+    network.save_weights(path)
+    return network, path
+
+
+# Figures
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials"), [(0, 1), (1, 1), (0, 50), (50, 50), (7, 9), (9_600, 10_000)]
+)
+def test_interval_is_wilsons(hits, trials):
+    low, high = binomtest(hits, trials).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(hits, trials) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_interval_of_a_published_example():
+    # Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, 15 of 148.
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+
+
+def test_cross_entropy_is_minus_the_log_of_the_softmax(random):
+    logits = random.normal(0, 30, (50, 7)).astype(np.float32)
+    labels = random.integers(0, 7, 50)
+    expected = -log_softmax(logits.astype(np.float64), axis=1)[range(50), labels]
+    np.testing.assert_allclose(cross_entropy(logits, labels), expected, rtol=1e-12)
+
+
+def test_cross_entropy_of_huge_logits_is_finite():
+    logits = np.array([[1e30, -1e30], [0.0, 0.0]], np.float32)
+    losses = cross_entropy(logits, np.array([0, 1]))
+    assert losses == pytest.approx([0.0, np.log(2)])
+
+
+def test_softmax_sums_to_one_and_keeps_the_order(random):
+    logits = random.normal(0, 100, (20, 10)).astype(np.float32)
+    probabilities = softmax(logits)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+    assert (probabilities.argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+@pytest.fixture
+def evaluation():
+    """Five images of three classes, the last of which never comes."""
+    probabilities = np.array(
+        [
+            [0.9, 0.1, 0.0],  # right
+            [0.2, 0.8, 0.0],  # wrong
+            [0.4, 0.6, 0.0],  # right
+            [0.0, 0.3, 0.7],  # wrong
+            [0.6, 0.4, 0.0],  # right
+        ],
+        np.float32,
+    )
+    return Evaluation(probabilities, np.array([0, 0, 1, 1, 0]), loss=0.5)
+
+
+def test_figures_of_a_small_example(evaluation):
+    assert evaluation.accuracy == pytest.approx(3 / 5)
+    assert evaluation.images == 5
+    assert evaluation.predictions.tolist() == [0, 1, 1, 2, 0]
+    assert evaluation.confusion.tolist() == [[2, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert evaluation.per_class_accuracy == [pytest.approx(2 / 3), 0.5, None]
+
+
+def test_ranking_by_confidence(evaluation):
+    assert evaluation.most_confident(correct=True).tolist() == [0, 2, 4]
+    assert evaluation.most_confident(correct=False).tolist() == [1, 3]
+
+
+def test_confusion_counts_like_a_loop(random):
+    probabilities = random.random((300, 10)).astype(np.float32)
+    labels = random.integers(0, 10, 300)
+    expected = np.zeros((10, 10), int)
+    for row, label in zip(probabilities, labels, strict=True):
+        expected[label, np.argmax(row)] += 1
+    counted = Evaluation(probabilities, labels, loss=0.0).confusion
+    np.testing.assert_array_equal(counted, expected)
+
+
+# Classifying
+
+
+def test_classifier_preprocesses_and_keeps_the_order(model, images, expected_logits):
+    logits = Classifier(model, PREPROCESSING).logits(images.images)
+    np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-4)
+
+
+def test_evaluate_agrees_with_keras_losses_and_counts(model, images, expected_logits):
+    found = evaluate(Classifier(model, PREPROCESSING), images.images, images.labels)
+    log_probabilities = log_softmax(expected_logits.astype(np.float64), axis=1)
+    chosen = log_probabilities[range(len(images)), images.labels]
+    assert found.loss == pytest.approx(-chosen.mean(), rel=1e-4)
+    hits = (expected_logits.argmax(axis=1) == images.labels).sum()
+    assert found.accuracy == pytest.approx(hits / len(images))
+    np.testing.assert_allclose(
+        found.probabilities, np.exp(log_probabilities), atol=1e-5
+    )
+
+
+def test_progress_counts_all_images(model, images):
+    seen = []
+    evaluate(
+        Classifier(model, PREPROCESSING),
+        images.images,
+        images.labels,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    total = len(images)
+    assert seen == [(BATCH_IMAGES, total), (total, total)]
+
+
+def test_stop_after_the_first_batch(model, images):
+    seen = []
+    stopped = evaluate(
+        Classifier(model, PREPROCESSING),
+        images.images,
+        images.labels,
+        on_progress=lambda done, total: seen.append(done),
+        should_stop=lambda: bool(seen),
+    )
+    assert stopped is None
+    assert seen == [BATCH_IMAGES]
+
+
+@pytest.mark.parametrize("labels", [[], [10]])
+def test_images_that_cannot_be_evaluated_are_refused(model, labels):
+    pictures = np.zeros((len(labels), 32, 32, 3), np.uint8)
+    with pytest.raises(ConfigError, match="below 10"):
+        evaluate(Classifier(model, PREPROCESSING), pictures, np.array(labels, np.int64))
+
+
+# Loading
+
+
+def test_our_file_gives_the_same_logits(tmp_path, model, images, expected_logits):
+    path = tmp_path / "ours.weights.h5"
+    metadata = {
+        "model": {"depth": 10, "widen_factor": 1, "dropout": 0.0, "classes": 10},
+        "preprocessing": PREPROCESSING.to_dict(),
+        "data": {"class_names": [f"kind {i}" for i in range(10)]},
+    }
+    weights.save(path, model, metadata)
+    loaded = load_weights(path, "float32")
+    assert loaded.config == ModelConfig(depth=10, widen_factor=1)
+    assert loaded.classifier.preprocessing == PREPROCESSING
+    assert loaded.class_names[3] == "kind 3"
+    assert loaded.notes == ()
+    logits = loaded.classifier.logits(images.images)
+    np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-4)
+
+
+def test_file_of_stock_keras_gives_its_logits(stock, images):
+    network, path = stock
+    loaded = load_weights(path, "float32")
+    assert loaded.classifier.preprocessing == AUTHORS_STATISTICS
+    assert loaded.class_names == CLASS_NAMES
+    assert any("does not say" in note for note in loaded.notes)
+    few = images.images[:32]
+    inputs = normalized(few, AUTHORS_STATISTICS).astype(np.float32)
+    expected = network(inputs, training=False).numpy()
+    # Stock Keras normalizes in another order of operations.
+    np.testing.assert_allclose(
+        loaded.classifier.logits(few), expected, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_loading_leaves_other_models_and_the_policy_alone(stock, model, images):
+    before = Classifier(model, PREPROCESSING).logits(images.images[:4])
+    policy = keras.config.dtype_policy()
+    load_weights(stock[1], "bfloat16")
+    assert keras.config.dtype_policy() == policy
+    after = Classifier(model, PREPROCESSING).logits(images.images[:4])
+    np.testing.assert_array_equal(before, after)
+
+
+def test_refused_files(tmp_path):
+    text = tmp_path / "notes.h5"
+    text.write_text("not weights")
+    with pytest.raises(WeightsError, match="text"):
+        load_weights(text)
+    other = weight_files.write_weights_h5(
+        tmp_path / "cnn.weights.h5", weight_files.plain_cnn()
+    )
+    with pytest.raises(WeightsError):
+        load_weights(other)
+    with pytest.raises(WeightsError):
+        load_weights(tmp_path / "missing.h5")
+
+
+def test_foreign_preprocessing_is_refused(tmp_path):
+    path = weight_files.write_weights_h5(
+        tmp_path / "w.weights.h5",
+        weight_files.wide_resnet(10, 1),
+        metadata={
+            "preprocessing": {"kind": "mean-std", "mean": [0] * 3, "std": [0] * 3}
+        },
+    )
+    with pytest.raises(WeightsError, match="preprocessing"):
+        load_weights(path)
+
+
+# Reports
+
+
+def loaded_with(metadata):
+    return LoadedWeights(
+        ModelConfig(depth=10, widen_factor=1), None, CLASS_NAMES, (), metadata
+    )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "noted"),
+    [
+        ({"data": {"synthetic": False}}, True),
+        ({"data": {"synthetic": True}}, False),
+        ({"data": {"synthetic": "yes"}}, False),
+        ({"data": 3}, False),
+        ({}, False),
+    ],
+)
+def test_report_says_when_real_meets_synthetic(dataset, evaluation, metadata, noted):
+    found = report(loaded_with(metadata), dataset, evaluation, "ours")
+    assert any("trained on real images" in note for note in found["notes"]) == noted
+    assert found["synthetic"] is True
+    assert found["weights"] == "ours"
+    assert found["accuracy"] == pytest.approx(3 / 5)
+
+
+def test_classes_must_be_those_of_the_images(dataset: Dataset):
+    check_classes(10, dataset)
+    with pytest.raises(ConfigError, match="Received: 100"):
+        check_classes(100, dataset)

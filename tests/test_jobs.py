@@ -1,0 +1,205 @@
+"""Background training, with a training that does nothing but wait and obey."""
+
+import threading
+import time
+
+import pytest
+from filelock import FileLock
+
+from wrn import execution
+from wrn.config import OutputConfig, RunConfig
+from wrn.errors import RunError
+from wrn.jobs import JobManager, manager
+from wrn.runs import RunStore
+from wrn.training import Outcome, Progress
+
+CONFIG = RunConfig(output=OutputConfig(save_plot=False, tensorboard=False))
+
+
+def wait_for(condition, seconds=20):
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        threading.Event().wait(0.01)
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Put a training in place that steps until it is stopped or told to end."""
+
+    class Steps:
+        done = 0
+        finish = threading.Event()
+        fail: Exception | None = None
+
+    counter = Steps()
+    counter.finish = threading.Event()
+
+    def train(config, dataset, run, on_progress, should_stop, devices):
+        while not counter.finish.is_set():
+            if counter.fail:
+                raise counter.fail
+            if should_stop():
+                return Outcome(False, 0, None, None, "test device")
+            counter.done += 1
+            on_progress(
+                Progress(phase="training", epoch=1, epochs=1, step=counter.done)
+            )
+            counter.finish.wait(0.005)
+        return Outcome(True, 1, 0.5, 0.5, "test device")
+
+    monkeypatch.setattr(execution, "train", train)
+    monkeypatch.setattr(execution, "load_cached", lambda source: None)
+    return counter
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    made = JobManager(RunStore(tmp_path / "runs"))
+    yield made
+    made.close()
+
+
+def state(jobs, name):
+    return jobs.snapshot(name).state
+
+
+def test_job_runs_and_finishes(jobs, steps):
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: steps.done > 2)
+    assert jobs.active().name == name
+    assert jobs.active().status.progress["step"] >= 1
+    assert jobs.store.open(name).status().state == "running"
+    steps.finish.set()
+    wait_for(lambda: state(jobs, name) == "finished")
+    wait_for(lambda: jobs.active() is None)
+    assert jobs.store.open(name).status().state == "finished"
+    assert jobs.store.open(name).status().device == "test device"
+    assert not jobs.store.open(name).is_owned()
+
+
+def test_second_job_waits_its_turn(jobs, steps):
+    first, second = (jobs.submit(CONFIG, name).name for name in ("first", "second"))
+    wait_for(lambda: state(jobs, first) == "running")
+    assert state(jobs, second) == "queued"
+    assert [job.name for job in jobs.live()] == [first, second]
+    jobs.stop(first)
+    wait_for(lambda: state(jobs, second) == "running")
+    assert state(jobs, first) == "stopped"
+
+
+def test_pause_holds_and_unpause_goes_on(jobs, steps):
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: steps.done > 0)
+    jobs.pause(name)
+    wait_for(lambda: state(jobs, name) == "paused")
+    held = steps.done
+    assert jobs.store.open(name).status().state == "paused"
+    # Nothing to wait for but the absence of steps: a tenth of a second is twenty.
+    threading.Event().wait(0.1)
+    assert steps.done == held
+    jobs.unpause(name)
+    wait_for(lambda: steps.done > held)
+    wait_for(lambda: state(jobs, name) == "running")
+
+
+def test_paused_job_can_be_stopped(jobs, steps):
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: steps.done > 0)
+    jobs.pause(name)
+    wait_for(lambda: state(jobs, name) == "paused")
+    jobs.stop(name)
+    wait_for(lambda: state(jobs, name) == "stopped")
+
+
+def test_queued_job_can_be_cancelled(jobs, steps):
+    jobs.submit(CONFIG, "first")
+    jobs.submit(CONFIG, "second")
+    jobs.stop("second")
+    assert state(jobs, "second") == "stopped"
+    assert not jobs.store.open("second").is_owned()
+
+
+def test_stopped_job_resumes(jobs, steps):
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: steps.done > 0)
+    jobs.stop(name)
+    wait_for(lambda: state(jobs, name) == "stopped" and jobs.active() is None)
+    before = steps.done
+    jobs.resume(name)
+    wait_for(lambda: steps.done > before)
+    assert state(jobs, name) == "running"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "ran out of memory"),
+        (RunError("The folder is gone."), "The folder is gone."),
+        (ValueError("odd"), "ValueError: odd"),
+    ],
+)
+def test_failure_keeps_its_cause_and_traceback(jobs, steps, error, words):
+    steps.fail = error
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: state(jobs, name) == "failed")
+    status = jobs.store.open(name).status()
+    assert words in status.error
+    assert "Traceback" in status.traceback
+    # The worker survives and takes the next job.
+    steps.fail = None
+    other = jobs.submit(CONFIG).name
+    wait_for(lambda: state(jobs, other) == "running")
+
+
+def test_job_in_use_elsewhere_is_refused(jobs, steps):
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: state(jobs, name) == "running")
+    with pytest.raises(RunError, match="in use"):
+        jobs.resume(name)
+
+
+def test_finished_run_does_not_resume(jobs, steps):
+    steps.finish.set()
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: state(jobs, name) == "finished" and jobs.active() is None)
+    with pytest.raises(RunError, match="epochs left"):
+        jobs.resume(name)
+    assert not jobs.store.open(name).is_owned()
+
+
+def test_device_of_another_process_is_waited_for(jobs, steps):
+    jobs.store.root.mkdir(parents=True)
+    device = FileLock(jobs.store.root / ".device.lock", thread_local=False)
+    device.acquire()
+    name = jobs.submit(CONFIG).name
+    assert state(jobs, name) == "queued"
+    assert steps.done == 0
+    device.release()
+    wait_for(lambda: steps.done > 0)
+
+
+def test_close_saves_and_leaves_the_run_interrupted(jobs, steps):
+    running, queued = (jobs.submit(CONFIG, name).name for name in ("one", "two"))
+    wait_for(lambda: steps.done > 0)
+    jobs.close()
+    for name in (running, queued):
+        assert jobs.store.open(name).status().state == "interrupted"
+    with pytest.raises(RunError, match="ending"):
+        jobs.submit(CONFIG)
+
+
+def test_unknown_job_is_refused_in_words(jobs):
+    with pytest.raises(RunError, match="Received: nobody"):
+        jobs.stop("nobody")
+    assert jobs.snapshot("nobody") is None
+
+
+def test_manager_survives_a_reload_of_its_module():
+    import importlib
+
+    from wrn import jobs as module
+
+    first = manager()
+    assert importlib.reload(module).manager() is first

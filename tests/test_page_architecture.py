@@ -1,0 +1,142 @@
+"""The Architecture page, without a browser."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def page() -> AppTest:
+    return AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+
+
+def metrics(page: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def graph(page: AppTest) -> dict:
+    (component,) = page.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+def test_opens_on_wrn_16_2(page):
+    page.run()
+    assert not page.exception
+    assert page.title[0].value == "Architecture"
+    assert metrics(page)["Network"] == "WRN-16-2"
+    assert metrics(page)["Parameters"] == "691,674"
+    assert metrics(page)["Receptive field"] == "53×53"
+    # The batch normalizations have 112 + 224 + 448 channels in the groups and 128 in
+    # the head: 1,824 moving statistics, and 4 bytes for each of 693,498 numbers.
+    assert metrics(page)["Weight file"] == "2.77 MB"
+    assert graph(page)["level"] == "layers"
+    assert graph(page)["name"] == "WRN-16-2"
+
+
+@pytest.mark.parametrize(
+    ("depth", "widen_factor", "parameters", "field"),
+    [(10, 1, None, 25), (28, 10, "36,479,194", 109), (40, 4, "8,949,210", 165)],
+)
+def test_controls_change_metrics_and_graph(
+    page, depth, widen_factor, parameters, field
+):
+    page.run()
+    page.select_slider(key="depth").set_value(depth)
+    page.slider(key="widen_factor").set_value(widen_factor)
+    page.run()
+    assert not page.exception
+    assert parameters in (None, metrics(page)["Parameters"])
+    assert metrics(page)["Receptive field"] == f"{field}×{field}"
+    assert graph(page)["name"] == f"WRN-{depth}-{widen_factor}"
+    blocks = [frame for frame in graph(page)["frames"] if frame["kind"] == "block"]
+    assert len(blocks) == 3 * (depth - 4) // 6
+
+
+def test_dropout_adds_its_layers(page):
+    page.run()
+    page.slider(key="dropout").set_value(0.3).run()
+    dropped = [node for node in graph(page)["nodes"] if node["kind"] == "dropout"]
+    assert [node["lines"] for node in dropped] == [["Dropout", "0.3"]] * 6
+
+
+def test_levels(page):
+    page.run()
+    sizes = {}
+    for level in ("network", "blocks", "layers"):
+        page.button_group(key="level").set_value(level).run()
+        assert not page.exception
+        assert graph(page)["level"] == level
+        sizes[level] = len(graph(page)["nodes"])
+    assert sizes == {"network": 9, "blocks": 12, "layers": 51}
+
+
+def test_url_sets_the_network(page):
+    page.query_params["depth"] = "28"
+    page.query_params["widen_factor"] = "10"
+    page.query_params["dropout"] = "0.3"
+    page.run()
+    assert metrics(page)["Network"] == "WRN-28-10"
+    assert page.slider(key="dropout").value == 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("depth", "17"), ("depth", "x"), ("widen_factor", "1e9"), ("dropout", "nan")],
+)
+def test_url_that_makes_no_sense_is_ignored(page, name, value):
+    page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    assert metrics(page)["Network"] == "WRN-16-2"
+
+
+def test_table_has_every_layer(page):
+    page.run()
+    table = page.dataframe[0].value
+    assert len(table) == 51
+    assert table["Parameters"].sum() == 691_674
+
+
+def test_without_graphviz_the_page_says_how_to_install_it(page, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    page.run()
+    assert [button.label for button in page.download_button] == ["DOT"]
+    assert any("apt install graphviz" in caption.value for caption in page.caption)
+
+
+def test_with_graphviz_the_page_offers_image_files(page, monkeypatch, tmp_path):
+    dot = tmp_path / "dot"
+    dot.write_text("#!/bin/sh\n")
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    page.run()
+    labels = [button.label for button in page.download_button]
+    assert labels == ["DOT", "SVG", "PNG", "PDF"]
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "runs"])
+def test_other_pages_open(page, name):
+    page.run()
+    page.switch_page(f"pages/{name}.py").run()
+    assert not page.exception
+    assert page.title[0].value == name.capitalize()
+
+
+def test_first_page_imports_no_tensorflow():
+    code = """
+import sys
+from streamlit.testing.v1 import AppTest
+page = AppTest.from_file("dashboard.py", default_timeout=60).run()
+assert page.title[0].value == "Architecture", page.exception
+print(sorted({"tensorflow", "keras", "pydot"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

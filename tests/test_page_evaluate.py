@@ -1,0 +1,235 @@
+"""The Evaluate page, without a browser.
+
+The network under test always answers "class 3", so its accuracy is the share of
+class 3 among the labels.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests import weight_files
+from tests.conftest import ROOT
+from wrn.config import DataConfig, ModelConfig, RunConfig
+from wrn.data import Dataset, sources
+from wrn.runs import RunStore
+
+ANSWER = 3
+
+
+def write_weights(path: Path, classes: int = 10) -> Path:
+    """Write weights of a WRN-10-1 that always answers `ANSWER`."""
+    layers = weight_files.wide_resnet(10, 1, classes)
+    kernel, bias = layers[-1].weights
+    layers[-1].weights = [0 * kernel, np.eye(classes, dtype=np.float32)[ANSWER]]
+    assert bias.shape == (classes,)
+    return weight_files.write_weights_h5(path, layers)
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path, monkeypatch) -> Path:
+    """An empty folder of stored weights, and nothing kept from other tests."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("WRN_MODELS", str(folder))
+    monkeypatch.setenv("WRN_DATA", "synthetic")
+    return folder
+
+
+@pytest.fixture
+def images(dataset: Dataset, monkeypatch) -> np.ndarray:
+    """Stand in for the synthetic images; return the labels of the test images."""
+    monkeypatch.setitem(sources._kept, "synthetic", dataset)
+    return dataset.test.labels
+
+
+@pytest.fixture
+def open_page():
+    def open_page(weights: str | None = None) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+        if weights is not None:
+            app.query_params["weights"] = weights
+        app.run()
+        return app.switch_page("pages/evaluate.py").run()
+
+    return open_page
+
+
+def evaluate(app: AppTest) -> AppTest:
+    button = next(button for button in app.button if button.label == "Evaluate")
+    assert not button.disabled
+    return button.click().run()
+
+
+def texts(app: AppTest) -> str:
+    elements = [*app.markdown, *app.caption, *app.warning, *app.error, *app.info]
+    return "\n".join(element.value for element in elements).replace("\\", "")
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_with_nothing_stored_a_file_is_asked_for(open_page):
+    app = open_page()
+    assert not app.exception
+    assert app.selectbox(key="weights").value == "Upload a file"
+    assert "no stored weights and no runs yet" in texts(app)
+    assert [b.disabled for b in app.button if b.label == "Evaluate"] == [True]
+
+
+def test_stored_weights_with_their_card(open_page, models, images):
+    write_weights(models / "ours.weights.h5")
+    card = {"recipe": "by hand", "test_accuracy": 0.1234, "note": "Only *a* test."}
+    (models / "ours.json").write_text(json.dumps(card))
+    app = open_page()
+    assert app.selectbox(key="weights").value == "ours"
+    for part in ("WRN-10-1", "by hand", "12.34%", "Only *a* test."):
+        assert part in texts(app)
+
+    evaluate(app)
+    assert not app.exception
+    expected = (images == ANSWER).mean()
+    assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
+    assert metrics(app)["Images"] == f"{len(images)}"
+    assert "Synthetic images" in app.warning[0].value
+
+
+def test_a_link_chooses_the_weights(open_page, models):
+    for name in ("a", "b"):
+        write_weights(models / f"{name}.weights.h5")
+    assert open_page("b").selectbox(key="weights").value == "b"
+
+
+def test_a_link_to_weights_that_are_gone_says_so(open_page, models):
+    write_weights(models / "a.weights.h5")
+    app = open_page("![x](http://example.com)")
+    assert app.selectbox(key="weights").value == "a"
+    assert "no weights called" in app.warning[0].value
+    assert "![x](" not in app.warning[0].value
+
+
+def test_upload_is_evaluated_and_leaves_no_file(
+    open_page, images, tmp_path, monkeypatch
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    content = write_weights(tmp_path / "mine.weights.h5").read_bytes()
+    app = open_page()
+    app.file_uploader(key="upload").upload("../../mine.h5", content).run()
+    assert "WRN-10-1" in texts(app)
+    evaluate(app)
+    assert not app.exception
+    expected = (images == ANSWER).mean()
+    assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
+    assert "mine.h5" in texts(app)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"not weights at all", "text"),
+        (b"", "empty file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "damaged"),
+    ],
+)
+def test_upload_that_is_no_weight_file_is_refused(open_page, content, reason):
+    app = open_page()
+    app.file_uploader(key="upload").upload("x.h5", content).run()
+    assert not app.exception
+    assert reason in app.error[0].value
+    assert [b.disabled for b in app.button if b.label == "Evaluate"] == [True]
+
+
+def test_upload_of_another_network_is_refused(open_page, tmp_path):
+    path = weight_files.write_weights_h5(tmp_path / "x.h5", weight_files.plain_cnn())
+    app = open_page()
+    app.file_uploader(key="upload").upload("x.h5", path.read_bytes()).run()
+    assert not app.exception
+    assert "Received" in app.error[0].value
+
+
+def test_upload_that_is_too_large_is_refused(open_page, monkeypatch):
+    app = open_page()
+    monkeypatch.setattr("ui.weights_choice.MEBIBYTE", 1)
+    app.file_uploader(key="upload").upload("x.h5", bytes(1000)).run()
+    assert not app.exception
+    assert "at most 320 B. Received: 1 KB" in texts(app)
+
+
+def test_weights_with_other_classes_than_the_images_are_refused(
+    open_page, models, images
+):
+    write_weights(models / "hundred.weights.h5", classes=100)
+    app = evaluate(open_page())
+    assert not app.exception
+    assert "100 classes" in texts(app)
+    assert not app.metric
+
+
+def test_images_that_cannot_be_had_offer_synthetic_ones(
+    open_page, models, images, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("WRN_DATA", str(tmp_path / "nowhere"))
+    write_weights(models / "ours.weights.h5")
+    app = evaluate(open_page())
+    assert not app.exception
+    assert "nowhere" in app.error[0].value
+    next(b for b in app.button if b.label == "Use synthetic images").click().run()
+    assert app.selectbox(key="evaluate_source").value == "synthetic"
+    evaluate(app)
+    assert metrics(app)["Images"] == f"{len(images)}"
+
+
+def test_weights_of_a_run_leave_the_result_with_the_run(open_page, images):
+    config = RunConfig(
+        model=ModelConfig(depth=10, widen_factor=1), data=DataConfig(source="synthetic")
+    )
+    run = RunStore().create(config, "mine")
+    run.release()
+    write_weights(run.last_weights)
+    write_weights(run.best_weights)
+    app = open_page("mine/last")
+    assert app.selectbox(key="weights").options[:2] == ["mine/best", "mine/last"]
+    evaluate(app)
+    assert not app.exception
+    stored = run.evaluation()
+    assert stored["accuracy"] == pytest.approx((images == ANSWER).mean())
+    assert stored["synthetic"] is True
+    assert stored["weights"] == "mine/last"
+
+
+def test_gallery_shows_mistakes(open_page, models, images):
+    write_weights(models / "ours.weights.h5")
+    app = evaluate(open_page())
+    assert "✓" in texts(app)
+    app.button_group(key="gallery").set_value("Confident mistakes").run()
+    assert not app.exception
+    assert "✗" in texts(app)
+    assert "✓" not in texts(app)
+
+
+def test_opening_the_page_loads_no_tensorflow(models):
+    write_weights(models / "ours.weights.h5")
+    code = """
+import sys
+from streamlit.testing.v1 import AppTest
+page = AppTest.from_file("dashboard.py", default_timeout=60).run()
+page.switch_page("pages/evaluate.py").run()
+assert "WRN-10-1" in str([m.value.replace(chr(92), "") for m in page.markdown])
+print(sorted({"tensorflow", "keras"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -1,0 +1,152 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from wrn.config import RunConfig
+from wrn.errors import RunError
+from wrn.runs import Run, RunStore, Status
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+def test_root_is_named_by_the_environment(tmp_path):
+    assert RunStore().root == tmp_path / "runs"
+
+
+def test_created_run_can_be_read_back(store):
+    config = RunConfig()
+    run = store.create(config, "first")
+    assert store.open("first").config() == config
+    assert store.open("first").status().state == "queued"
+    assert [r.name for r in store.list()] == ["first"]
+    assert run.metrics() == []
+    assert run.evaluation() is None
+
+
+def test_names_come_from_network_and_time_and_never_collide(store):
+    names = {store.create(RunConfig()).name for _ in range(3)}
+    assert len(names) == 3
+    assert all(name.startswith("WRN-28-10_20") for name in names)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "", ".hidden", "a" * 101, "x y", "a\0b", "/etc"]
+)
+def test_names_cannot_leave_the_folder(store, name):
+    with pytest.raises(RunError, match="A run's name"):
+        store.open(name)
+    if name:
+        with pytest.raises(RunError, match="A run's name"):
+            store.create(RunConfig(), name)
+
+
+def test_taken_name_is_refused(store):
+    store.create(RunConfig(), "twice")
+    with pytest.raises(RunError, match="twice, which exists"):
+        store.create(RunConfig(), "twice")
+
+
+def test_missing_run_is_refused(store):
+    with pytest.raises(RunError, match="Received: nowhere"):
+        store.open("nowhere")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff\xfe", b'{"model": {"depth": 17}}', b"[" * 99999],
+)
+def test_damaged_config_is_told_in_words(store, content):
+    run = store.create(RunConfig(), "damaged")
+    (run.path / "config.json").write_bytes(content)
+    with pytest.raises(
+        RunError, match=r"Run damaged must have a readable config\.json"
+    ):
+        run.config()
+    assert [r.name for r in store.list()] == ["damaged"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"state": "dancing"}',
+        '{"state": "finished", "surprise": 1}',
+        '{"state": "finished", "seconds": "long"}',
+        '{"state": ["finished"]}',
+    ],
+)
+def test_damaged_status_is_told_in_words(store, content):
+    run = store.create(RunConfig(), "damaged")
+    (run.path / "status.json").write_text(content)
+    with pytest.raises(RunError, match=r"status\.json"):
+        run.status()
+
+
+def test_half_written_and_foreign_lines_of_metrics_are_left_out(store):
+    run = store.create(RunConfig(), "metrics")
+    run.record({"kind": "step", "step": 1})
+    run.record({"kind": "epoch", "epoch": 1})
+    with (run.path / "metrics.jsonl").open("ab") as file:
+        file.write(b'"text"\n\xff\n{"kind": "st')
+    assert run.metrics() == [{"kind": "step", "step": 1}, {"kind": "epoch", "epoch": 1}]
+    assert run.metrics("epoch") == [{"kind": "epoch", "epoch": 1}]
+
+
+def test_rewind_keeps_the_first_records(store):
+    run = store.create(RunConfig(), "rewind")
+    for step in range(5):
+        run.record({"step": step})
+    run.rewind(3)
+    assert [r["step"] for r in run.metrics()] == [0, 1, 2]
+    with pytest.raises(RunError, match="4 records"):
+        run.rewind(4)
+
+
+def test_run_of_a_dead_process_is_interrupted(store):
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from wrn.config import RunConfig; from wrn.runs import RunStore, Status\n"
+        "run = RunStore(Path(sys.argv[1])).create(RunConfig(), 'orphan')\n"
+        "run.write_status(Status(state='running'))\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(store.root)], cwd=ROOT, check=False
+    )
+    run = store.open("orphan")
+    assert json.loads((run.path / "status.json").read_text())["state"] == "running"
+    assert run.status().state == "interrupted"
+
+
+def test_owned_run_is_refused_to_others_and_cannot_be_deleted(store):
+    run = store.create(RunConfig(), "owned")
+    run.write_status(Status(state="running"))
+    other = store.open("owned")
+    assert other.is_owned()
+    assert other.status().state == "running"
+    with pytest.raises(RunError, match="in use"):
+        store.delete("owned")
+    run.release()
+    assert not other.is_owned()
+    store.delete("owned")
+    assert store.list() == []
+
+
+def test_other_folders_are_no_runs(store):
+    store.create(RunConfig(), "run")
+    (store.root / "notes").mkdir()
+    (store.root / "file").write_text("x")
+    assert [r.name for r in store.list()] == ["run"]
+
+
+def test_evaluation_round_trips(store):
+    run = store.create(RunConfig(), "evaluated")
+    run.write_evaluation({"accuracy": 0.5})
+    assert Run(run.path).evaluation() == {"accuracy": 0.5}

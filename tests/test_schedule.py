@@ -1,0 +1,44 @@
+import itertools
+
+import pytest
+
+from wrn.config import TrainConfig
+from wrn.schedule import drop_epochs, learning_rate
+
+
+def test_papers_rates_epoch_by_epoch():
+    """59 epochs at 0.1, then 60, 40 and 41 at a fifth of the one before."""
+    train = TrainConfig()
+    expected = [0.1] * 59 + [0.02] * 60 + [0.004] * 40 + [0.0008] * 41
+    for epoch, rate in enumerate(expected):
+        for step in (0, 389):
+            found = learning_rate(train, epoch * 390 + step, 390)
+            assert found == pytest.approx(rate)
+
+
+def test_short_trainings_begin_at_the_full_rate():
+    train = TrainConfig(epochs=3)
+    rates = [learning_rate(train, epoch * 10, 10) for epoch in range(3)]
+    assert rates[0] == 0.1
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_one_cycle_rises_to_the_peak_and_falls_to_almost_nothing():
+    train = TrainConfig(epochs=10, schedule="one-cycle", learning_rate=0.2, warmup=0.25)
+    rates = [learning_rate(train, step, 40) for step in range(400)]
+    peak = rates.index(max(rates))
+    assert peak == 99
+    assert rates[peak] == pytest.approx(0.2)
+    assert rates[0] == pytest.approx(0.2 / 100)
+    assert 0 < rates[-1] < 0.2 / 250
+    rising = [b - a for a, b in itertools.pairwise(rates)]
+    assert rising == pytest.approx([0.2 / 100] * peak)
+    falling = [b - a for a, b in zip(rates[peak:-1], rates[peak + 1 :], strict=True)]
+    assert falling == pytest.approx([-0.2 / 301] * len(falling))
+
+
+def test_only_steps_drops():
+    assert drop_epochs(TrainConfig()) == [60, 120, 160]
+    assert drop_epochs(TrainConfig(schedule="constant")) == []
+    constant = TrainConfig(schedule="constant", learning_rate=0.3)
+    assert {learning_rate(constant, step, 5) for step in range(50)} == {0.3}

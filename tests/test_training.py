@@ -1,0 +1,277 @@
+"""The training loop: exact, resumable, the same on one device and on two."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from wrn.config import (
+    DataConfig,
+    ModelConfig,
+    OutputConfig,
+    RunConfig,
+    TrainConfig,
+)
+from wrn.devices import choose
+from wrn.errors import ConfigError, RunError
+from wrn.evaluation import evaluate, load_weights
+from wrn.runs import RunStore
+from wrn.session import image_order, step_seed
+from wrn.training import train
+
+
+def small(epochs=2, dropout=0.2, **settings):
+    """Return the settings of a training of a few seconds, exact to the bit."""
+    return RunConfig(
+        model=ModelConfig(depth=10, widen_factor=1, dropout=dropout),
+        data=DataConfig(source="synthetic"),
+        train=TrainConfig(
+            **{
+                "epochs": epochs,
+                "batch_size": 40,
+                "precision": "float32",
+                "schedule": "one-cycle",
+                **settings,
+            }
+        ),
+        output=OutputConfig(save_plot=False),
+    )
+
+
+def arrays(path):
+    """Return every array of a weight file by its path."""
+    found = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and name != "training/state":
+            found[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+
+def assert_same_arrays(first, second):
+    one, two = arrays(first), arrays(second)
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+def test_it_learns_and_records(store, dataset):
+    config = small(epochs=12, dropout=0.0, learning_rate=0.2)
+    config = dataclasses.replace(config, data=DataConfig(flip=False))
+    run = store.create(config, "learns")
+    seen = []
+    outcome = train(config, dataset, run, on_progress=seen.append)
+    assert outcome.finished
+    assert outcome.test_accuracy > 0.6
+    epochs = run.metrics("epoch")
+    assert [record["epoch"] for record in epochs] == list(range(1, 13))
+    assert epochs[-1]["test_accuracy"] == outcome.test_accuracy
+    assert outcome.best_accuracy == max(r["test_accuracy"] for r in epochs)
+    steps = run.metrics("step")
+    assert [r["step"] for r in steps if r["epoch"] == 1] == [1, 2, 3, 4, 5]
+    assert epochs[0]["train_loss"] == pytest.approx(
+        np.mean([r["train_loss"] for r in steps if r["epoch"] == 1]), abs=1e-6
+    )
+    assert {"preparing", "training", "testing"} == {p.phase for p in seen}
+    assert seen[-1].epoch == 12
+    # What evaluating the saved weights tells is what the training told.
+    loaded = load_weights(run.last_weights, precision="float32")
+    again = evaluate(loaded.classifier, dataset.test.images, dataset.test.labels)
+    assert again.accuracy == outcome.test_accuracy
+    assert again.loss == pytest.approx(epochs[-1]["test_loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize("stop_at", [3, 5, 8])
+def test_stopped_and_resumed_ends_exactly_like_uninterrupted(store, dataset, stop_at):
+    config = small()
+    whole = store.create(config, "whole")
+    train(config, dataset, whole)
+    parts = store.create(config, "parts")
+    asked = iter(range(1000))
+    outcome = train(config, dataset, parts, should_stop=lambda: next(asked) == stop_at)
+    assert not outcome.finished
+    assert train(config, dataset, parts).finished
+    assert_same_arrays(whole.last_weights, parts.last_weights)
+    metrics = [run.path / "metrics.jsonl" for run in (whole, parts)]
+    assert metrics[0].read_bytes() == metrics[1].read_bytes()
+
+
+def test_records_after_the_checkpoint_are_forgotten(store, dataset):
+    config = small(epochs=1)
+    run = store.create(config, "killed")
+    train(config, dataset, run)
+    before = run.metrics()
+    run.record({"kind": "step", "epoch": 2, "step": 1})
+    train(config, dataset, run)
+    assert run.metrics() == before
+
+
+def test_stops_before_the_next_step(store, dataset):
+    config = small()
+    run = store.create(config, "stopped")
+    steps = []
+    train(
+        config,
+        dataset,
+        run,
+        on_progress=lambda p: steps.append(p.step) if p.phase == "training" else None,
+        should_stop=lambda: len(steps) == 2,
+    )
+    assert steps == [1, 2]
+    with h5py.File(run.last_weights) as file:
+        state = json.loads(file["training/state"][()])
+    assert (state["epoch"], state["step"]) == (0, 2)
+
+
+def test_one_seed_one_result(store, dataset):
+    runs = []
+    for name, seed in [("one", 1), ("two", 1), ("other", 2)]:
+        config = small(epochs=1, seed=seed)
+        runs.append(store.create(config, name))
+        train(config, dataset, runs[-1])
+    assert_same_arrays(runs[0].last_weights, runs[1].last_weights)
+    kernels = [arrays(run.last_weights)["layers/dense/vars/0"] for run in runs]
+    assert (kernels[0] != kernels[2]).any()
+
+
+def test_best_weights_are_of_the_best_epoch(store, dataset):
+    config = small(epochs=4, learning_rate=1.0, schedule="constant")
+    run = store.create(config, "best")
+    outcome = train(config, dataset, run)
+    loaded = load_weights(run.best_weights, precision="float32")
+    found = evaluate(loaded.classifier, dataset.test.images, dataset.test.labels)
+    assert found.accuracy == outcome.best_accuracy
+
+
+def test_only_the_last_weights_where_asked(store, dataset):
+    config = dataclasses.replace(
+        small(epochs=1), output=OutputConfig(checkpoints="last", save_plot=False)
+    )
+    run = store.create(config, "last")
+    train(config, dataset, run)
+    assert run.weights == [run.last_weights]
+
+
+def test_damaged_checkpoint_is_refused_in_words(store, dataset):
+    config = small(epochs=1)
+    run = store.create(config, "damaged")
+    run.last_weights.write_bytes(b"not a weight file")
+    with pytest.raises(RunError, match=r"last\.weights\.h5 must be a checkpoint"):
+        train(config, dataset, run)
+
+
+def test_checkpoint_of_another_network_is_refused(store, dataset):
+    run = store.create(small(epochs=1), "mixed")
+    train(small(epochs=1), dataset, run)
+    wider = dataclasses.replace(
+        small(epochs=2), model=ModelConfig(depth=10, widen_factor=2)
+    )
+    with pytest.raises(RunError, match="WRN-10-2"):
+        train(wider, dataset, run)
+
+
+def test_other_number_of_classes_is_refused(store, dataset):
+    config = dataclasses.replace(
+        small(), model=ModelConfig(depth=10, widen_factor=1, classes=7)
+    )
+    with pytest.raises(ConfigError, match="classes must be 10"):
+        train(config, dataset, store.create(config, "classes"))
+
+
+def test_orders_are_permutations_that_differ():
+    orders = [image_order(0, epoch, 1000, 960) for epoch in range(3)]
+    for order in orders:
+        assert len(set(order.tolist())) == 960
+        assert order.min() >= 0
+        assert order.max() < 1000
+    assert (orders[0] != orders[1]).any()
+    np.testing.assert_array_equal(orders[1], image_order(0, 1, 1000, 960))
+
+
+def test_seeds_of_steps_and_streams_differ():
+    seeds = {
+        step_seed(s, stream, n) for s in (0, 1) for stream in (1, 2) for n in range(500)
+    }
+    assert len(seeds) == 2 * 2 * 500
+
+
+def test_weight_decay_reaches_every_weight(store, dataset):
+    """With a huge decay and no learning from images, all weights shrink alike."""
+    config = small(epochs=1, weight_decay=1.0, momentum=0.0, learning_rate=0.5)
+    config = dataclasses.replace(
+        config, train=config.train.replace(schedule="constant")
+    )
+    run = store.create(config, "decay")
+    train(config, dataset, run)
+    for name, array in arrays(run.last_weights).items():
+        if "vars/0" in name and "batch_norm" in name:
+            assert array.mean() < 0.2, f"{name} began at 1 and must have shrunk"
+
+
+TWO_DEVICES = """
+import sys
+import tensorflow as tf
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(
+    cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from pathlib import Path
+from conftest import striped_images
+from test_training import small
+from wrn.data import CLASS_NAMES, Dataset
+from wrn.devices import Devices
+from wrn.runs import RunStore
+from wrn.training import train
+
+dataset = Dataset(striped_images(200, 1), striped_images(60, 2), CLASS_NAMES, "s", "S")
+config = small(dropout=0.0)
+for name, strategy in [
+    ("one", tf.distribute.OneDeviceStrategy("CPU:0")),
+    ("two", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])),
+]:
+    run = RunStore(Path(sys.argv[1])).create(config, name)
+    train(config, dataset, run, devices=Devices(strategy, "float32", 0, name))
+"""
+
+
+def test_two_devices_follow_the_curve_of_one(tmp_path):
+    """Batch statistics are each device's own, so the curves agree but roughly."""
+    subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, str(tmp_path)],
+        check=True,
+        cwd=ROOT,
+        env={**__import__("os").environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        capture_output=True,
+        timeout=200,
+    )
+    curves = [
+        [r["train_loss"] for r in RunStore(Path(tmp_path)).open(name).metrics("step")]
+        for name in ("one", "two")
+    ]
+    # The first step's loss is before any update: only the batch statistics differ.
+    np.testing.assert_allclose(curves[0][0], curves[1][0], rtol=0.05)
+    np.testing.assert_allclose(curves[0], curves[1], rtol=0.15)
+
+
+def test_batch_that_cannot_be_shared_is_refused(store, dataset):
+    class Three:
+        num_replicas_in_sync = 3
+
+    config = small()
+    devices = dataclasses.replace(choose("float32"), strategy=Three())
+    with pytest.raises(ConfigError, match="batch_size must be a multiple of 3"):
+        train(config, dataset, store.create(config, "share"), devices=devices)

@@ -1,0 +1,804 @@
+"""Weight files: what is read, what is recognized, and what is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import weight_files as samples
+
+from wrn import weights
+from wrn.errors import WeightsError
+from wrn.weights import reader
+
+SEED = 20160523
+
+
+@pytest.fixture
+def path(tmp_path):
+    # The name says nothing true: only the content may decide.
+    return tmp_path / "picture.png"
+
+
+def recognized(path):
+    return weights.recognize(weights.read(path))
+
+
+def assert_holds(found, layers):
+    """Every array stands under the name of the place where it was made."""
+    expected = {layer.name: layer for layer in layers if layer.weights}
+    assert found.arrays.keys() == expected.keys()
+    for name, layer in expected.items():
+        roles = samples.ROLES[layer.kind]
+        assert list(found.arrays[name]) == roles[: len(layer.weights)]
+        for role, array in zip(roles, layer.weights, strict=False):
+            assert found.arrays[name][role].dtype == np.float32
+            np.testing.assert_array_equal(found.arrays[name][role], array)
+
+
+# --- recognition ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("depth", "k", "classes"),
+    [(10, 1, 10), (16, 1, 10), (16, 2, 10), (22, 3, 2), (28, 2, 100), (40, 1, 10)],
+)
+@pytest.mark.parametrize("write", [samples.write_weights_h5, samples.write_legacy])
+def test_depth_width_and_classes_follow_from_the_shapes(path, depth, k, classes, write):
+    layers = samples.wide_resnet(depth, k, classes)
+    found = recognized(write(path, layers))
+    assert found.config.to_dict() == {
+        "depth": depth,
+        "widen_factor": k,
+        "classes": classes,
+        "dropout": 0.0,
+    }
+    assert_holds(found, layers)
+    assert ("ResNet-" in " ".join(found.notes)) == (k == 1)
+
+
+@pytest.mark.parametrize("write", [samples.write_weights_h5, samples.write_legacy])
+def test_projection_may_stand_before_the_second_convolution(path, write):
+    layers = samples.wide_resnet(16, 2, shortcut="before")
+    assert_holds(recognized(write(path, layers)), layers)
+
+
+def test_own_names_need_no_order_and_no_caveat(path):
+    layers = samples.wide_resnet(16, 2)
+    shuffled = np.random.default_rng(SEED).permutation(len(layers))
+    samples.write_weights_h5(path, [layers[i] for i in shuffled], own_names=True)
+    found = recognized(path)
+    assert_holds(found, layers)
+    assert found.notes == ()
+
+
+def test_shuffled_layers_without_names_are_refused(path):
+    layers = [layer for layer in samples.wide_resnet(16, 2) if layer.weights]
+    samples.write_weights_h5(path, layers[::-1])
+    with pytest.raises(WeightsError, match=r"another order.*Expected.*Received"):
+        recognized(path)
+
+
+def test_classes_of_layers_are_free(path):
+    layers = samples.wide_resnet(10, 2)
+    samples.write_weights_h5(path, layers, classes={"bn": "fused_batch_normalization"})
+    assert_holds(recognized(path), layers)
+
+
+def test_order_spread_over_two_classes_is_refused(path):
+    layers = samples.wide_resnet(10, 2)
+    for layer in layers:
+        if layer.kind == "bn" and layer.name.endswith("bn1"):
+            layer.kind = "my_norm"
+    samples.write_weights_h5(path, layers)
+    with pytest.raises(WeightsError, match="their order is not recorded"):
+        recognized(path)
+
+
+def test_a_network_inside_another_model(path):
+    """Keras 2 lists the weights of a nested model together, statistics last."""
+    layers = samples.wide_resnet(10, 2)
+    pairs = [
+        (f"{layer.name}/{role}:0", array)
+        for layer in layers
+        for role, array in zip(
+            samples.ROLES.get(layer.kind, ()), layer.weights, strict=False
+        )
+    ]
+    pairs.sort(key=lambda pair: "/moving_" in pair[0])
+    with h5py.File(path, "w") as file:
+        group = file.create_group("wide_resnet")
+        for name, array in pairs:
+            group[name] = array
+        group.attrs["weight_names"] = [name for name, _ in pairs]
+        file.create_group("rescaling").attrs["weight_names"] = []
+        file.attrs["layer_names"] = ["rescaling", "wide_resnet"]
+        file.attrs["keras_version"] = "2.15.0"
+    assert_holds(recognized(path), layers)
+
+
+def test_long_lists_of_names_come_in_chunks(path):
+    layers = samples.wide_resnet(10, 2)
+    samples.write_legacy(path, layers)
+    with h5py.File(path, "a") as file:
+        names = file.attrs["layer_names"]
+        del file.attrs["layer_names"]
+        file.attrs["layer_names0"] = names[:9]
+        file.attrs["layer_names1"] = names[9:]
+    assert_holds(recognized(path), layers)
+
+
+def test_metadata_and_optimizer_of_own_files(path):
+    layers = samples.wide_resnet(10, 2)
+    model = {"depth": 10, "widen_factor": 2, "dropout": 0.3, "classes": 10}
+    metadata = {"model": model, "preprocessing": {"name": "mean-std"}}
+    samples.write_weights_h5(
+        path, layers, own_names=True, metadata=metadata, optimizer=True
+    )
+    file = weights.read(path)
+    assert file.metadata == metadata
+    assert file.writer == "this program"
+    found = weights.recognize(file)
+    assert found.config.dropout == 0.3
+    assert_holds(found, layers)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"model": {"depth": 16, "widen_factor": 2}}, "WRN-16-2.*Received.*WRN-10-2"),
+        ({"model": {"depth": 17}}, "own description.*6n"),
+        ({"model": {"depht": 17}}, "own description.*depht"),
+        ({"model": 3}, "own description"),
+        ("[1]", "must be a JSON object"),
+        ("{", "must be a JSON object"),
+        ("[" * 100_000, "must be a JSON object"),
+        ('{"a": "' + "b" * 2**20 + '"}', "characters"),
+    ],
+)
+def test_metadata_that_is_wrong_is_refused(path, metadata, message):
+    samples.write_weights_h5(path, samples.wide_resnet(10, 2))
+    with h5py.File(path, "a") as file:
+        text = metadata if isinstance(metadata, str) else json.dumps(metadata)
+        file.attrs["wrn"] = text
+    with pytest.raises(WeightsError, match=message):
+        recognized(path)
+
+
+def test_recorded_epsilon_gives_the_same_normalization(path):
+    layers = samples.wide_resnet(10, 2)
+    config = {
+        "class_name": "Functional",
+        "config": {
+            "layers": [
+                {"class_name": "BatchNormalization", "config": {"epsilon": 0.001}},
+                {"class_name": "Dropout", "config": {"rate": 0.25}},
+                {
+                    "class_name": "Conv2D",
+                    "config": {
+                        "strides": [2, 2],
+                        "kernel_size": [3, 3],
+                        "padding": "same",
+                    },
+                },
+            ]
+        },
+    }
+    found = recognized(samples.write_legacy(path, layers, model_config=config))
+    assert found.config.dropout == 0.25
+    for layer in layers:
+        if layer.kind == "bn":
+            ours = found.arrays[layer.name]["moving_variance"] + 1e-5
+            np.testing.assert_allclose(ours, layer.weights[3] + 1e-3, rtol=1e-6)
+    notes = " ".join(found.notes)
+    assert "epsilon of 0.001" in notes
+    assert "padding='same'" in notes
+
+
+# --- other networks ---------------------------------------------------------------
+
+
+def _without(layers, name):
+    return [layer for layer in layers if layer.name != name]
+
+
+def _changed(name, *weights):
+    layers = samples.wide_resnet(10, 2)
+    for layer in layers:
+        if layer.name == name:
+            layer.weights = list(weights)
+    return layers
+
+
+def _two_heads():
+    layers = samples.wide_resnet(10, 2)
+    return [
+        *layers,
+        samples.Sample("age", "dense", [np.ones((128, 101)), np.ones(101)]),
+    ]
+
+
+def _theano_layout():
+    layers = samples.wide_resnet(10, 2)
+    for layer in layers:
+        if layer.kind == "conv":
+            layer.weights = [layer.weights[0].transpose(3, 2, 0, 1)]
+    return layers
+
+
+OTHERS = {
+    "resnet-20": (lambda: samples.resnet(20, projections=False), "CIFAR ResNet-20"),
+    "resnet-20 biased": (lambda: samples.resnet(20, biases=True), "CIFAR ResNet-20"),
+    "plain cnn": (samples.plain_cnn, "plain convolutional network"),
+    "mlp": (samples.mlp, "without convolutions"),
+    "biases": (lambda: samples.wide_resnet(10, 2, biases=True), "biases in its conv"),
+    "flattened": (
+        lambda: _changed("dense", np.ones((8192, 10)), np.ones(10)),
+        "flattened 8x8 head",
+    ),
+    "other head": (
+        lambda: _changed("dense", np.ones((96, 10)), np.ones(10)),
+        "has 96 inputs",
+    ),
+    "no dense bias": (
+        lambda: _changed("dense", np.ones((128, 10))),
+        "dense layer has no bias",
+    ),
+    "one class": (
+        lambda: _changed("dense", np.ones((128, 1)), np.ones(1)),
+        "classes must be",
+    ),
+    "two heads": (_two_heads, "2 dense layers, of 10, 101 outputs"),
+    "headless": (
+        lambda: _without(samples.wide_resnet(10, 2), "dense"),
+        "without its dense layer",
+    ),
+    "no bn": (
+        lambda: _without(samples.wide_resnet(10, 2), "group2_block1_bn1"),
+        "has 7 batch normalizations, not 6",
+    ),
+    "no conv": (
+        lambda: _without(samples.wide_resnet(10, 2), "group2_block1_conv2"),
+        r"groups have 2, 1, 2 3x3",
+    ),
+    "no shortcut": (
+        lambda: _without(samples.wide_resnet(10, 2), "group3_block1_shortcut"),
+        "has 10 convolutions, not 9",
+    ),
+    "other stem": (
+        lambda: _changed("conv1", np.ones((3, 3, 3, 32))),
+        "3 to 16 channels",
+    ),
+    "imagenet stem": (
+        lambda: _changed("conv1", np.ones((7, 7, 3, 64))),
+        "ImageNet ResNet",
+    ),
+    "theano layout": (_theano_layout, r"\(out, in, height, width\)"),
+    "three vectors": (
+        lambda: _changed("bn", *np.ones((3, 128))),
+        "4 vectors.*shapes 128, 128, 128",
+    ),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_other_networks_are_named_and_refused(path, other):
+    make, message = OTHERS[other]
+    samples.write_weights_h5(path, make())
+    with pytest.raises(WeightsError, match=message) as refusal:
+        recognized(path)
+    assert "Expected" in str(refusal.value) or "must be" in str(refusal.value)
+    assert "Received" in str(refusal.value)
+
+
+def test_post_activation_is_told_by_the_order_of_layers(path):
+    """ResNet-20 with projections has the very shapes of a WRN-22-1."""
+    layers = samples.resnet(20)
+    samples.write_legacy(path, layers)
+    with pytest.raises(WeightsError, match="post-activation ResNet-20"):
+        recognized(path)
+    # So it is where only the model's description of itself tells the order.
+    classes = {"conv": "Conv2D", "bn": "BatchNormalization", "add": "Add"}
+    described = [
+        {
+            "class_name": classes.get(layer.kind, "Other"),
+            "config": {"kernel_size": list(layer.weights[0].shape[:2])}
+            if layer.kind == "conv"
+            else {},
+        }
+        for layer in layers
+    ]
+    samples.write_weights_h5(path, layers)
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = json.dumps({"config": {"layers": described}})
+    with pytest.raises(WeightsError, match="post-activation ResNet-20"):
+        recognized(path)
+    # This format lists no order between classes: the note must say so.
+    found = recognized(samples.write_weights_h5(path, layers))
+    assert found.config.name == "WRN-22-1"
+    assert "ResNet-20" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("version", "backend", "message"),
+    [
+        ("", "", "Keras 1"),
+        ("1.2.2", "theano", "Keras 1"),
+        ("2.0.8", "theano", "rotated"),
+    ],
+)
+def test_theano_and_keras_1_are_refused(path, version, backend, message):
+    layers = samples.wide_resnet(10, 2)
+    samples.write_legacy(path, layers, version=version, backend=backend)
+    with pytest.raises(WeightsError, match=message):
+        recognized(path)
+
+
+def test_keras_0_is_refused(path):
+    with h5py.File(path, "w") as file:
+        file.attrs["nb_layers"] = 1
+        file["layer_0/param_0"] = np.ones((16, 3, 3, 3))
+    with pytest.raises(WeightsError, match=r"Keras 0\.3"):
+        weights.read(path)
+
+
+# --- hostile and damaged files ----------------------------------------------------
+
+HOSTILE = {}
+
+
+def hostile(message):
+    """Register a function that makes a valid file hostile."""
+
+    def register(make):
+        HOSTILE[make.__name__] = (make, message)
+        return make
+
+    return register
+
+
+CONV = "layers/conv2d/vars/0"
+
+
+def _replace(file, name=CONV, **options):
+    del file[name]
+    return file.create_dataset(name, **options)
+
+
+@hostile("is a link to a file")
+def external_link_at_dataset(file):
+    del file[CONV]
+    file[CONV] = h5py.ExternalLink("/etc/passwd", "/x")
+
+
+@hostile("is a link to a file")
+def external_link_at_root(file):
+    file["optimizer"] = h5py.ExternalLink("other.h5", "/x")
+
+
+@hostile("is a soft link")
+def soft_link(file):
+    del file[CONV]
+    file[CONV] = h5py.SoftLink("/layers/conv2d_1/vars/0")
+
+
+@hostile("is a soft link")
+def soft_link_loop(file):
+    file["layers/a"] = h5py.SoftLink("/layers/a")
+
+
+@hostile("second name")
+def hard_link_cycle(file):
+    file["layers/conv2d/vars/loop"] = file["layers"]
+
+
+@hostile("second name")
+def alias(file):
+    file["layers/conv2d/vars/1"] = file[CONV]
+
+
+@hostile("in another file")
+def external_storage(file):
+    external = [("/etc/passwd", 0, 1728)]
+    _replace(file, shape=(3, 3, 3, 16), dtype="f4", external=external)
+
+
+@hostile("virtual dataset")
+def virtual_dataset(file):
+    layout = h5py.VirtualLayout((432,), dtype="f4")
+    layout[:] = h5py.VirtualSource("other.h5", "x", (432,))
+    del file[CONV]
+    file.create_virtual_dataset(CONV, layout)
+
+
+@hostile("promises")
+def huge_chunked_shape(file):
+    _replace(file, shape=(2**40,), dtype="f4", chunks=(1024,))
+
+
+@hostile("promises")
+def huge_contiguous_shape(file):
+    _replace(file, shape=(2**30,), dtype="f4")
+
+
+@hostile("promises")
+def gzip_bomb(file):
+    _replace(file, data=np.zeros(2**25, "f4"), compression="gzip", chunks=(2**20,))
+
+
+@hostile("at most 1024 MiB")
+def many_bombs(file):
+    for i in range(90):
+        file.create_dataset(
+            f"layers/x{i}/vars/0",
+            shape=(2**22,),
+            dtype="f4",
+            chunks=(2**22,),
+            compression="gzip",
+        )
+        # A stored size that passes the test of each dataset alone.
+        file[f"layers/x{i}/vars/0"].id.write_direct_chunk((0,), bytes(2**17))
+
+
+@hostile("at most 4 axes")
+def many_axes(file):
+    _replace(file, data=np.ones((1,) * 30, "f4"))
+
+
+@hostile("finite numbers.*1 of 432")
+def nan(file):
+    file[CONV][0, 0, 0, 0] = np.nan
+
+
+@hostile("finite numbers")
+def infinity_after_conversion(file):
+    _replace(file, data=np.full((3, 3, 3, 16), 1e300))
+
+
+@hostile("variance.*negative")
+def negative_variance(file):
+    file["layers/batch_normalization/vars/3"][0] = -0.5
+
+
+@hostile("whole numbers")
+def integers(file):
+    _replace(file, data=np.ones((3, 3, 3, 16), np.int64))
+
+
+@hostile("text")
+def strings(file):
+    _replace(file, data=np.array([b"a"] * 9))
+
+
+@hostile("references")
+def references(file):
+    _replace(file, shape=(3,), dtype=h5py.ref_dtype)
+
+
+@hostile("varying length")
+def vlen(file):
+    _replace(file, shape=(3,), dtype=h5py.vlen_dtype("f4"))
+
+
+@hostile("records")
+def compound(file):
+    _replace(file, data=np.zeros(3, [("r", "f4"), ("i", "f4")]))
+
+
+@hostile("enumeration")
+def booleans(file):
+    _replace(file, data=np.ones(3, bool))
+
+
+@hostile("opaque")
+def opaque(file):
+    _replace(file, data=np.zeros(3, "V2"))
+
+
+@hostile("empty dataset")
+def null_dataspace(file):
+    _replace(file, data=h5py.Empty("f4"))
+
+
+@hostile("scalar")
+def scalar(file):
+    _replace(file, data=np.float32(1))
+
+
+@hostile("named data type")
+def committed_type(file):
+    file["layers/type"] = np.dtype("f4")
+
+
+@hostile("HDF5 filter 32")
+def unknown_filter(file):
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((16,))
+    plist.set_filter(32004, h5py.h5z.FLAG_OPTIONAL, ())
+    space = h5py.h5s.create_simple((16,))
+    h5py.h5d.create(file.id, b"lz4", h5py.h5t.IEEE_F32LE, space, plist)
+
+
+@hostile("nested at most")
+def deep_nesting(file):
+    group = file
+    for _ in range(1000):
+        group = group.create_group("g")
+
+
+@hostile("at most 5,000 items")
+def wide_group(file):
+    for i in range(6000):
+        file.create_group(f"layers/g{i}")
+
+
+@hostile("at most 5,000 items")
+def many_groups(file):
+    for i in range(80):
+        for j in range(80):
+            file.create_group(f"layers/g{i}/{j}")
+
+
+@hostile("must hold text")
+def attribute_of_numbers(file):
+    file["layers/conv2d/vars"].attrs["name"] = np.arange(1000.0)
+
+
+@hostile("must hold text")
+def attribute_of_references(file):
+    file.attrs["layer_names"] = np.array([file.ref] * 3, dtype=h5py.ref_dtype)
+
+
+@hostile("at most 8 MiB")
+def huge_attribute(file):
+    file.attrs["model_config"] = "x" * 2**24
+
+
+@hostile("which the file does not hold")
+def absolute_layer_name(file):
+    file.attrs["layer_names"] = ["/layers/conv2d"]
+
+
+@hostile("which the file does not hold")
+def dotted_layer_name(file):
+    file.attrs["layer_names"] = ["../layers"]
+
+
+@hostile("which the file does not hold")
+def missing_weight(file):
+    file.attrs["layer_names"] = ["layers"]
+    file["layers"].attrs["weight_names"] = [b"\xff\xfe", b"../conv2d/vars/0"]
+
+
+@hostile("no weight file of Keras")
+def foreign_hdf5(file):
+    del file["layers"]
+    file["measurements"] = np.ones(3)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused(path, name):
+    make, message = HOSTILE[name]
+    samples.write_weights_h5(path, samples.wide_resnet(10, 1))
+    with h5py.File(path, "a") as file:
+        make(file)
+    with pytest.raises(WeightsError, match=message) as refusal:
+        recognized(path)
+    assert str(path.parent) not in str(refusal.value)
+    assert len(str(refusal.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "an empty file"),
+        (b"hello\n", "Received: text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "PNG picture"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer"),
+        (b"\x80\x04\x95", "Python pickle"),
+        (b"\xca\xfe\xba\xbe", "bytes ca fe ba be"),
+        (bytes(512) + b"\x89HDF\r\n\x1a\n", "bytes 00 00"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(600), "damaged"),
+        (b"PK\x03\x04" + bytes(99), "damaged"),
+    ],
+)
+def test_other_files_are_refused(path, content, message):
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=message):
+        weights.read(path)
+
+
+def test_truncated_file_is_called_so(path):
+    samples.write_weights_h5(path, samples.wide_resnet(10, 1))
+    data = path.read_bytes()
+    path.write_bytes(data[:-1000])
+    message = f"promises {len(data):,} bytes.*Received: {len(data) - 1000:,}"
+    with pytest.raises(WeightsError, match=message):
+        weights.read(path)
+
+
+def test_missing_file_and_folder_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="No such file"):
+        weights.read(tmp_path / "none.h5")
+    with pytest.raises(WeightsError, match="no file"):
+        weights.read(tmp_path)
+
+
+def _archive(path, members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_archive_is_read_like_its_weights(path, tmp_path):
+    layers = samples.wide_resnet(10, 2)
+    h5 = samples.write_weights_h5(tmp_path / "model.weights.h5", layers)
+    members = {
+        "metadata.json": '{"keras_version": "3.15.1"}',
+        "config.json": "{}",
+        "model.weights.h5": h5.read_bytes(),
+    }
+    _archive(path, members)
+    file = weights.read(path)
+    assert (file.format, file.writer) == ("keras archive", "Keras 3.15.1")
+    assert_holds(weights.recognize(file), layers)
+
+    _archive(path, members | {"../evil.py": ""})
+    with pytest.raises(WeightsError, match=r"members.*evil\.py"):
+        weights.read(path)
+    _archive(path, members | {"config.json": "[" * 10**6})
+    with pytest.raises(WeightsError, match="description must be a JSON object"):
+        weights.read(path)
+    _archive(path, members | {"config.json": " " * (2**23 + 1)})
+    with pytest.raises(WeightsError, match="at most 8 MiB"):
+        weights.read(path)
+    _archive(path, members | {"model.weights.h5": b"no"})
+    with pytest.raises(WeightsError, match="damaged"):
+        weights.read(path)
+
+
+# --- the child process ------------------------------------------------------------
+
+
+@pytest.fixture
+def child(monkeypatch, tmp_path):
+    """Replace the child's program."""
+
+    def replace(code):
+        program = tmp_path / "program.py"
+        program.write_text(textwrap.dedent(code))
+        monkeypatch.setattr(reader, "CHILD", program)
+
+    return replace
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_crash_of_the_library_is_one_sentence(path, child):
+    child(f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})")
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="library failed on this file"):
+        weights.read(path)
+
+
+def test_hang_of_the_library_is_one_sentence(path, child, monkeypatch):
+    child("while True: pass")
+    monkeypatch.setattr(reader, "MIN_TIMEOUT_SECONDS", 0.5)
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="takes longer"):
+        weights.read(path)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "not JSON",
+        "[]",
+        "{}",
+        '{"datasets": [["a", [2]]], "groups": [], "attributes": {}, "archive": {}}',
+        '{"datasets": [["a", [-1]]], "groups": [], "attributes": {}, "archive": {}}',
+        '{"datasets": [["a", "b"]], "groups": [], "attributes": {}, "archive": {}}',
+        '{"datasets": [], "groups": [], "attributes": {"": 1}, "archive": {}}',
+        '{"datasets": [["a", [1]]], "groups": 3, "attributes": {}, "archive": {}}',
+    ],
+)
+def test_the_child_is_not_trusted(path, child, manifest):
+    child(
+        f"""
+        open("manifest.json", "w").write({manifest!r})
+        open("arrays.f32", "wb").write(bytes(4))
+        """
+    )
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="library failed on this file"):
+        weights.read(path)
+
+
+@pytest.mark.slow
+def test_mutants_end_in_arrays_or_a_refusal(path, tmp_path):
+    source = samples.write_weights_h5(tmp_path / "valid", samples.tiny())
+    rng = np.random.default_rng(SEED)
+    refused = 0
+    for _ in range(25):
+        samples.mutate(source, path, rng)
+        try:
+            weights.read(path)
+        except WeightsError:
+            refused += 1
+    assert refused
+
+
+def test_inspect_is_plain_json_and_imports_no_tensorflow(path):
+    samples.write_legacy(path, samples.wide_resnet(16, 2), version="2.15.0")
+    program = """
+        import json, sys
+        from wrn import weights
+        print(json.dumps(weights.inspect(sys.argv[1])))
+        heavy = {"tensorflow", "keras"} & set(sys.modules)
+        sys.exit(f"imported {heavy}" if heavy else 0)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["name"] == "WRN-16-2"
+    assert (report["depth"], report["widen_factor"], report["classes"]) == (16, 2, 10)
+    assert report["parameters"] == 691_674  # issue's table
+    assert report["format"] == "legacy weights"
+    assert report["writer"] == "Keras 2.15.0 (tensorflow)"
+    assert report["layers"][0] == {
+        "name": "conv1",
+        "source": "conv2d_1",
+        "weights": {"kernel": [3, 3, 3, 16]},
+    }
+
+
+# --- files that Keras itself writes -----------------------------------------------
+
+
+def assert_holds_model(found, places):
+    assert found.arrays.keys() == places.keys()
+    for name, layer in places.items():
+        for ours, theirs in zip(
+            found.arrays[name].values(), layer.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("shortcut_first", [True, False])
+@pytest.mark.parametrize(
+    ("package", "endings"),
+    [
+        ("keras", (".weights.h5", ".h5", ".keras")),
+        ("tf_keras", (".weights.h5", ".hdf5", ".h5", ".keras")),
+    ],
+)
+def test_files_of_keras(tmp_path, package, endings, shortcut_first):
+    keras = pytest.importorskip(package)
+    depth, k = (16, 1) if shortcut_first else (10, 2)
+    model, places = samples.keras_wide_resnet(
+        keras, depth, k, shortcut_first=shortcut_first, dropout=0.3
+    )
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    for ending in endings:
+        path = tmp_path / f"model{ending}"
+        whole = ending in (".h5", ".keras")
+        if whole:
+            model.save(path)
+        else:
+            model.save_weights(path)
+        found = recognized(path)
+        assert found.config.name == f"WRN-{depth}-{k}", ending
+        assert found.config.dropout == (0.3 if whole else 0)
+        assert_holds_model(found, places)

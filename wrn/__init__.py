@@ -1,0 +1,20 @@
+"""Wide Residual Networks on CIFAR-10: the library under the dashboard.
+
+The data flows in one direction, and so do the imports:
+
+    errors, config   settings: defaults, bounds and help texts
+    architecture     every layer of the network, without TensorFlow
+    graph            the same as a drawing: DOT, and positions for the browser
+    model            the Keras model
+    data             images and labels; preprocessing and augmentation
+    weights          weight files: reading, recognizing, writing
+    training         the training loop
+    runs, jobs       run folders; background training
+    evaluation       accuracy and what goes with it
+    cli              python -m wrn
+
+Nothing here imports Streamlit, and this file imports nothing: `import wrn` is
+instant.
+"""
+
+__version__ = "0.1.0"

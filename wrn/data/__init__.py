@@ -1,0 +1,17 @@
+"""Images and labels, from whichever source the user names.
+
+    dataset     Images, Dataset, Split, and how a run selects from a dataset
+    official    the official CIFAR-10 files: the archive, or its unpacked folder
+    download    the official archive: Keras's cache, or the network
+    parquet     the folder layout of the Hugging Face hub
+    synthetic   ten classes of pictures drawn by NumPy
+    sources     `load`: from the name or path of a source to its dataset
+
+Nothing here imports TensorFlow, and no file is trusted: whatever cannot be read
+as it should raises `DataError`, naming the file.
+"""
+
+from wrn.data.dataset import CLASS_NAMES, Dataset, Images, Split, select
+from wrn.data.sources import load, load_cached
+
+__all__ = ["CLASS_NAMES", "Dataset", "Images", "Split", "load", "load_cached", "select"]

@@ -1,0 +1,170 @@
+"""What a data source yields, and how a run selects from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wrn.config import DataConfig
+from wrn.errors import DataError
+
+#: Height and width of every image, in pixels.
+SIZE = 32
+
+#: The classes of CIFAR-10, in the order of its labels.
+CLASS_NAMES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+
+#: Called with the fraction done, 0 to 1, and what is being done.
+OnProgress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images with their labels. The arrays are read-only, as threads share them.
+
+    Attributes:
+        images: uint8 (n, 32, 32, 3), RGB, 0 to 255.
+        labels: int64 (n,), from 0.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        expected = (len(self.labels), SIZE, SIZE, 3)
+        if self.images.shape != expected or self.images.dtype != np.uint8:
+            raise DataError(
+                f"Images must be uint8 of shape {expected}. Received: "
+                f"{self.images.dtype} of shape {self.images.shape}"
+            )
+        if self.labels.ndim != 1 or self.labels.dtype != np.int64:
+            raise DataError(
+                "Labels must be int64 of shape (n,). Received: "
+                f"{self.labels.dtype} of shape {self.labels.shape}"
+            )
+        for name in ("images", "labels"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    def first(self, n: int | None) -> "Images":
+        """Return the first `n` images, or all of them where `n` is `None`."""
+        return Images(self.images[:n], self.labels[:n])
+
+    def take(self, indices: NDArray[np.int64]) -> "Images":
+        """Return the images at `indices`, int64 (m,)."""
+        return Images(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Everything a source holds.
+
+    Attributes:
+        train: Training images.
+        test: Test images.
+        class_names: The name of each label.
+        source: The source as the user named it.
+        name: What to call the images on screen, such as `CIFAR-10 (JPEG)`.
+        synthetic: Whether the program drew the images itself.
+        note: A caveat to show beside results; empty if there is none.
+    """
+
+    train: Images
+    test: Images
+    class_names: tuple[str, ...]
+    source: str
+    name: str
+    synthetic: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The images of one run.
+
+    Attributes:
+        train: Images to train on.
+        held_out: Images to measure on.
+        held_out_name: `test`, or `validation` where the measured images are a
+            part of the training set.
+    """
+
+    train: Images
+    held_out: Images
+    held_out_name: Literal["test", "validation"]
+
+
+def select(dataset: Dataset, config: DataConfig, seed: int = 0) -> Split:
+    """Choose the images of a run.
+
+    The validation images depend only on the dataset, their number and `seed`, so
+    runs that differ in other settings, and runs that are resumed, share them.
+
+    Args:
+        dataset: The loaded source.
+        config: `validation` images are held out of the training set, 0 for none;
+            then `limit` keeps the first images of each part.
+        seed: Decides which training images are held out.
+
+    Returns:
+        Training images, and either the test set or the validation images.
+
+    Raises:
+        DataError: If holding out leaves no image to train on, or a part is empty.
+    """
+    train, held_out = dataset.train, dataset.test
+    if config.validation:
+        if config.validation >= len(train):
+            raise DataError(
+                f"validation must leave some of the {len(train):,} training images "
+                f"of {dataset.name} to train on. Received: {config.validation:,}"
+            )
+        order = np.random.default_rng(seed).permutation(len(train))
+        held_out = train.take(np.sort(order[: config.validation]))
+        train = train.take(np.sort(order[config.validation :]))
+    if not len(train) or not len(held_out):
+        raise DataError(
+            "A run needs images to train on and images to measure on. Received: "
+            f"{len(train):,} and {len(held_out):,} of {dataset.name}"
+        )
+    return Split(
+        train=train.first(config.limit),
+        held_out=held_out.first(config.limit),
+        held_out_name="validation" if config.validation else "test",
+    )
+
+
+def check_labels(labels: NDArray[np.int64], classes: int, where: str) -> None:
+    """Refuse labels outside `0..classes - 1`.
+
+    Args:
+        labels: int64 (n,).
+        classes: Number of classes.
+        where: The file that holds them, for the message.
+
+    Raises:
+        DataError: If a label is out of range.
+    """
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if len(wrong):
+        raise DataError(
+            f"{where}: labels must be 0 to {classes - 1}. Received: {wrong[0]}"
+        )

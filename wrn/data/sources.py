@@ -1,0 +1,103 @@
+"""From the name or path of a source to its dataset."""
+
+import os
+import threading
+from pathlib import Path
+
+from wrn.data import download, official, parquet, synthetic
+from wrn.data.dataset import Dataset, OnProgress
+from wrn.errors import DataError
+
+EXPECTED = (
+    "cifar10, synthetic, or the path of cifar-10-python.tar.gz, of a "
+    "cifar-10-batches-py folder or of a folder in the Hugging Face Parquet layout"
+)
+
+
+def load(source: str, on_progress: OnProgress | None = None) -> Dataset:
+    """Load a data source whole into memory.
+
+    Args:
+        source: `cifar10` (downloaded once, then from Keras's cache), `synthetic`
+            (drawn by the program), or the path of `cifar-10-python.tar.gz`, of a
+            `cifar-10-batches-py` folder or of a folder in the Hugging Face Parquet
+            layout.
+        on_progress: Called in this thread with the fraction done, 0 to 1, and
+            what is being done. The fraction starts again with each stage.
+
+    Returns:
+        Training and test images: uint8 (n, 32, 32, 3), 0 to 255, with int64
+        labels (n,).
+
+    Raises:
+        DataError: If there is no such source, or it cannot be read, or holds
+            anything but what it should. Nothing is cached then.
+    """
+    report = on_progress or (lambda fraction, doing: None)
+    dataset = _load(source, report)
+    report(1.0, f"{dataset.name} is loaded")
+    return dataset
+
+
+#: Datasets that `load_cached` keeps; the real one has 180 MB.
+_MOST_KEPT = 2
+
+_loading = threading.Lock()
+_kept: dict[str, Dataset] = {}
+
+
+def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
+    """Load a data source once for the whole process. See `load`.
+
+    Args:
+        source: As for `load`.
+        on_progress: As for `load`; not called where another caller is loading.
+
+    Returns:
+        The dataset, shared by all callers; its arrays are read-only.
+
+    Raises:
+        DataError: As for `load`. The next call tries again.
+    """
+    # One loads while the others wait, rather than all at once.
+    with _loading:
+        dataset = _kept.pop(source, None) or load(source, on_progress)
+        _kept[source] = dataset  # the last of the dictionary: the newest
+        while len(_kept) > _MOST_KEPT:
+            del _kept[next(iter(_kept))]
+        return dataset
+
+
+def _load(source: str, on_progress: OnProgress) -> Dataset:
+    if source == "cifar10":
+        return download.cifar10(source, on_progress)
+    if source == "synthetic":
+        return synthetic.draw(on_progress=on_progress)
+    path = Path(os.path.expanduser(source))
+    # os.path, unlike Path, answers for names that no file system could hold.
+    if os.path.isfile(path):
+        return official.read_archive(path, source, on_progress)
+    if not source.strip() or not os.path.isdir(path):
+        raise DataError(
+            f"The data source must be {EXPECTED}. Received: {source!r}, which is "
+            "neither a known name nor an existing path"
+        )
+    try:
+        return _load_folder(path, source, on_progress)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _load_folder(path: Path, source: str, on_progress: OnProgress) -> Dataset:
+    for folder in (path, path / "cifar-10-batches-py"):
+        if any((folder / name).exists() for name in official.OFFICIAL_MD5):
+            return official.read_folder(folder, source, on_progress)
+    for folder in (path, path / "plain_text"):
+        if parquet.holds_shards(folder):
+            return parquet.read_folder(folder, source, on_progress)
+    found = sorted(entry.name for entry in path.iterdir())[:5]
+    raise DataError(
+        f"{path} must hold data_batch_1 to data_batch_5 and test_batch, or "
+        "train-*.parquet and test-*.parquet, directly or in plain_text. "
+        f"Received: a folder with {', '.join(found) or 'nothing in it'}"
+    )

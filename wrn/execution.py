@@ -1,0 +1,190 @@
+"""Carries out a run: data, training, and the run's status from start to end.
+
+The command line calls it in the main thread, a job in a background thread.
+"""
+
+import dataclasses
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wrn import graph
+from wrn.architecture import describe
+from wrn.config import RunConfig
+from wrn.data import load_cached
+from wrn.devices import choose
+from wrn.errors import MissingToolError, WrnError
+from wrn.runs import Run, Status
+from wrn.training import Outcome, Progress, train
+
+#: Seconds between two writes of the progress into `status.json`.
+_STATUS_SECONDS = 1.0
+
+
+class Execution:
+    """One session of a run. The run must be owned by this process.
+
+    Attributes:
+        status: Where the run stands, always current. A new object at each change,
+            so any thread may read it.
+    """
+
+    def __init__(self, run: Run) -> None:
+        """Take a run that this process has acquired."""
+        self.run = run
+        self.status: Status = run.status()
+        self._written = 0.0
+        self._earlier_seconds = self.status.seconds
+        self._started = time.monotonic()
+
+    def execute(
+        self,
+        on_progress: Callable[[Progress], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Outcome:
+        """Train to the end, or until asked to stop.
+
+        Args:
+            on_progress: Called after every step.
+            should_stop: Asked before every step. It may block, to pause.
+
+        Returns:
+            How the training ended.
+
+        Raises:
+            WrnError: What went wrong, in words. The status has it too.
+            Exception: What nobody foresaw. The status has it too.
+        """
+        self._started = time.monotonic()
+        self.change(state="running", error="", traceback="")
+        try:
+            outcome = self._train(on_progress, should_stop)
+        except BaseException as error:
+            self.change(
+                state="failed", error=cause(error), traceback=traceback.format_exc()
+            )
+            raise
+        self.change(
+            state="finished" if outcome.finished else "stopped", device=outcome.device
+        )
+        return outcome
+
+    def change(self, **changes: Any) -> None:
+        """Change the status and write it."""
+        now = time.time()
+        seconds = self._earlier_seconds + time.monotonic() - self._started
+        changes = {"updated": now, "seconds": round(seconds, 1), **changes}
+        status = dataclasses.replace(self.status, **changes)
+        # The folder first: what is seen here must be found there.
+        self.run.write_status(status)
+        self.status = status
+        self._written = time.monotonic()
+
+    def _train(
+        self,
+        on_progress: Callable[[Progress], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> Outcome:
+        config = self.run.config()
+
+        def report(progress: Progress) -> None:
+            self._progress(progress)
+            if on_progress:
+                on_progress(progress)
+
+        report(Progress(phase="preparing", epoch=1, epochs=config.train.epochs))
+        if config.output.save_plot:
+            save_plot(self.run, config)
+        devices = choose(config.train.precision)
+        self.change(device=devices.description)
+        dataset = load_cached(config.data.source)
+        recorder = _Recorder(self.run, config)
+        try:
+            return train(config, dataset, recorder, report, should_stop, devices)
+        finally:
+            recorder.close()
+
+    def _progress(self, progress: Progress) -> None:
+        self.status = dataclasses.replace(self.status, progress=vars(progress).copy())
+        first = progress.step == 1
+        if first or time.monotonic() - self._written > _STATUS_SECONDS:
+            self.change()
+
+
+class _Recorder:
+    """Takes a training's results into its run folder, and for TensorBoard."""
+
+    def __init__(self, run: Run, config: RunConfig) -> None:
+        self.run = run
+        self.last_weights = run.last_weights
+        self.best_weights = run.best_weights
+        self.events: Any = None
+        self.wanted = config.output.tensorboard
+        self.records = 0
+
+    def record(self, metrics: dict[str, Any]) -> None:
+        self.run.record(metrics)
+        self.records += 1
+        if self.events:
+            self.events.add(self.records, _scalars(metrics))
+
+    def record_speed(self, speed: dict[str, Any]) -> None:
+        self.run.record_speed(speed)
+
+    def rewind(self, records: int) -> None:
+        self.run.rewind(records)
+        self.records = records
+        if self.wanted:
+            from wrn.tensorboard import EventFile
+
+            self.events = EventFile(self.run.path, first_step=records + 1)
+
+    def close(self) -> None:
+        if self.events:
+            self.events.close()
+
+
+#: Tags under which TensorBoard groups the curves.
+_TAGS = {
+    "train_loss": "loss/train",
+    "test_loss": "loss/test",
+    "train_accuracy": "accuracy/train",
+    "test_accuracy": "accuracy/test",
+    "learning_rate": "learning_rate",
+}
+
+
+def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Name a record's figures for TensorBoard, epochs apart from steps."""
+    prefix = "epoch/" if metrics["kind"] == "epoch" else ""
+    return {prefix + tag: metrics[key] for key, tag in _TAGS.items() if key in metrics}
+
+
+def save_plot(run: Run, config: RunConfig) -> None:
+    """Save the network's graph in the run folder: DOT, and SVG where possible."""
+    dot = graph.to_dot(describe(config.model), "blocks")
+    run.write_file("architecture.dot", dot.encode())
+    try:
+        run.write_file("architecture.svg", graph.render(dot, "svg"))
+    except MissingToolError:
+        # Optional: the DOT file can be rendered anywhere, any time.
+        return
+
+
+def cause(error: BaseException) -> str:
+    """Say in words why something failed."""
+    if isinstance(error, WrnError):
+        return str(error)
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+    ):
+        return (
+            "The device ran out of memory. A smaller batch size or widen factor "
+            "needs less."
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename or 'the run folder'}"
+    first_line = str(error).strip().splitlines()[:1]
+    return f"{type(error).__name__}: {first_line[0] if first_line else 'no message'}"

@@ -1,0 +1,93 @@
+"""A network together with the preprocessing that it was trained with."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from wrn.preprocessing import Preprocessing
+
+#: Images a batch. Large enough to fill the device, small enough that a stop or a
+#: progress bar need not wait.
+BATCH_IMAGES = 250
+
+
+class Classifier:
+    """Classifies raw images: preprocessing, network, logits.
+
+    Attributes:
+        model: The Keras model, from preprocessed images to logits.
+        preprocessing: What is done to the images first.
+    """
+
+    def __init__(self, model: Any, preprocessing: Preprocessing) -> None:
+        """Take a model and the preprocessing that belongs to it."""
+        self.model = model
+        self.preprocessing = preprocessing
+        self._forward = tf.function(
+            lambda images: model(
+                preprocessing.apply(tf.cast(images, tf.float32)), training=False
+            ),
+            input_signature=[tf.TensorSpec((None, 32, 32, 3), tf.uint8)],
+        )
+
+    def batches(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits batch by batch.
+
+        Args:
+            images: uint8 (n, 32, 32, 3).
+
+        Yields:
+            float32 (at most BATCH_IMAGES, classes), in the order of the images.
+        """
+        for start in range(0, len(images), BATCH_IMAGES):
+            batch = np.ascontiguousarray(images[start : start + BATCH_IMAGES])
+            yield self._forward(batch).numpy()
+
+    def logits(
+        self,
+        images: NDArray[np.uint8],
+        on_progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> NDArray[np.float32] | None:
+        """Return the logits of all images.
+
+        Args:
+            images: uint8 (n, 32, 32, 3), n at least 1.
+            on_progress: Called after each batch with the images done and the total.
+            should_stop: Asked before each batch.
+
+        Returns:
+            float32 (n, classes), or `None` if `should_stop` said so.
+        """
+        done: list[NDArray[np.float32]] = []
+        batches = self.batches(images)
+        count = 0
+        while count < len(images):
+            if should_stop and should_stop():
+                return None
+            done.append(next(batches))
+            count += len(done[-1])
+            if on_progress:
+                on_progress(count, len(images))
+        return np.concatenate(done)
+
+
+def cross_entropy(
+    logits: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return each image's loss.
+
+    Args:
+        logits: (n, classes).
+        labels: (n,), from 0.
+
+    Returns:
+        float64 (n,): -log of the probability of the label, in nats.
+    """
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    total = np.log(np.exp(shifted).sum(axis=1))
+    return np.asarray(total - shifted[np.arange(len(labels)), labels])

@@ -1,0 +1,295 @@
+"""Background training: one thread per device, a queue before it.
+
+The manager knows nothing of the screen. It is pinned in `sys.modules`, because
+Streamlit re-imports edited modules and can clear its caches, and each of these
+would otherwise leave a second manager beside the first, whose thread goes on.
+What it returns are plain objects that any thread may read.
+"""
+
+import atexit
+import sys
+import threading
+import types
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from wrn.config import RunConfig
+from wrn.errors import RunError
+from wrn.runs import LIVE_STATES, Run, RunStore, State, Status
+
+#: Seconds that the end of the process waits for a training to save itself.
+_SHUTDOWN_SECONDS = 20.0
+
+#: Seconds between two looks at a device that another process uses.
+_DEVICE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A job at one moment.
+
+    Attributes:
+        name: Name of the run.
+        status: Where it stands.
+        asked: What it was asked to do and will do before its next step.
+    """
+
+    name: str
+    status: Status
+    asked: Literal["", "pause", "stop"] = ""
+
+    @property
+    def state(self) -> State:
+        """The job's state."""
+        return self.status.state
+
+    @property
+    def live(self) -> bool:
+        """Whether it waits, runs or pauses."""
+        return self.state in LIVE_STATES
+
+
+class Job:
+    """One session of a run in the background."""
+
+    def __init__(self, run: Run) -> None:
+        """Take a run that this process has acquired."""
+        self.run = run
+        self.status: Status = Status(**{**vars(run.status()), "state": "queued"})
+        self.run.write_status(self.status)
+        self._go = threading.Event()
+        self._go.set()
+        self._stop = threading.Event()
+        self._closing = False
+        self._execution: Any = None
+
+    def pause(self) -> None:
+        """Hold the training before its next step."""
+        self._go.clear()
+
+    def unpause(self) -> None:
+        """Let a paused training go on."""
+        self._go.set()
+
+    def stop(self, *, closing: bool = False) -> None:
+        """Ask the training to save itself and end.
+
+        Args:
+            closing: Whether it is the process that ends, and not the person who
+                stops it: the run then counts as interrupted.
+        """
+        self._closing = closing
+        self._stop.set()
+        self._go.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
+    def snapshot(self) -> Snapshot:
+        """Return the job as it is now."""
+        execution = self._execution
+        asked: Literal["", "pause", "stop"] = ""
+        if self.stopping:
+            asked = "stop"
+        elif not self._go.is_set():
+            asked = "pause"
+        return Snapshot(
+            self.run.name, execution.status if execution else self.status, asked
+        )
+
+    def execute(self) -> None:
+        """Carry the job out. Never raises: the status tells."""
+        # TensorFlow takes seconds to import, and only the worker needs it.
+        from wrn.execution import Execution
+
+        try:
+            if not self.stopping:
+                self._execution = Execution(self.run)
+                self._execution.execute(should_stop=self._gate)
+        except BaseException:
+            pass
+        finally:
+            self._settle()
+
+    def _gate(self) -> bool:
+        """Block while paused; say whether to stop."""
+        if not self._go.is_set() and not self.stopping:
+            self._execution.change(state="paused")
+            self._go.wait()
+            if not self.stopping:
+                self._execution.change(state="running")
+        return self.stopping
+
+    def _settle(self) -> None:
+        """Leave a final status behind, and the run to others."""
+        status = self.snapshot().status
+        if self._closing and status.state not in ("finished", "failed"):
+            status = Status(**{**vars(status), "state": "interrupted"})
+        elif status.state in LIVE_STATES:
+            status = Status(**{**vars(status), "state": "stopped"})
+        try:
+            self.run.write_status(status)
+        finally:
+            self.run.release()
+            self._execution, self.status = None, status
+
+
+class JobManager:
+    """Runs jobs one after another in a background thread.
+
+    Attributes:
+        store: The run folders.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        """Start the worker thread."""
+        self.store = store
+        self._changed = threading.Condition()
+        self._queue: deque[Job] = deque()
+        self._jobs: dict[str, Job] = {}
+        self._active: Job | None = None
+        self._closed = False
+        self._worker = threading.Thread(
+            target=self._work, name="wrn-training", daemon=True
+        )
+        self._worker.start()
+        # A daemon thread dies with the interpreter, unsaved; this saves it.
+        atexit.register(self.close)
+
+    def submit(self, config: RunConfig, name: str | None = None) -> Snapshot:
+        """Make a run and queue its training.
+
+        Raises:
+            RunError: If the run cannot be made.
+        """
+        return self._enqueue(self.store.create(config, name))
+
+    def resume(self, name: str) -> Snapshot:
+        """Queue a run to go on from its checkpoint.
+
+        Raises:
+            RunError: If there is no such run, it is damaged, in use or finished.
+        """
+        run = self.store.open(name)
+        run.acquire()
+        try:
+            run.config()
+            state = run.status().state
+            if state == "finished":
+                raise RunError(
+                    f"A run that resumes must have epochs left. Received: {name}, "
+                    "which is finished"
+                )
+        except RunError:
+            run.release()
+            raise
+        return self._enqueue(run)
+
+    def pause(self, name: str) -> None:
+        """Pause a job before its next step."""
+        self._job(name).pause()
+
+    def unpause(self, name: str) -> None:
+        """Let a paused job go on."""
+        self._job(name).unpause()
+
+    def stop(self, name: str) -> None:
+        """Stop a job before its next step, or take it out of the queue."""
+        job = self._job(name)
+        with self._changed:
+            job.stop()
+            if job in self._queue:
+                self._queue.remove(job)
+                job._settle()
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return one job of this process as it is now, `None` if unknown."""
+        job = self._jobs.get(name)
+        return job.snapshot() if job else None
+
+    def active(self) -> Snapshot | None:
+        """Return the job that runs or is paused, else `None`."""
+        job = self._active
+        return job.snapshot() if job else None
+
+    def live(self) -> list[Snapshot]:
+        """Return the running job and the queue, in order."""
+        with self._changed:
+            jobs = [self._active, *self._queue]
+        snapshots = [job.snapshot() for job in jobs if job]
+        return [snapshot for snapshot in snapshots if snapshot.live]
+
+    def close(self, timeout_seconds: float = _SHUTDOWN_SECONDS) -> None:
+        """Save and end every job; the manager takes no more."""
+        with self._changed:
+            self._closed = True
+            for job in [self._active, *self._queue]:
+                if job:
+                    job.stop(closing=True)
+            self._changed.notify_all()
+        self._worker.join(timeout_seconds)
+        atexit.unregister(self.close)
+
+    def _job(self, name: str) -> Job:
+        if name not in self._jobs:
+            raise RunError(f"The run must be a job of this dashboard. Received: {name}")
+        return self._jobs[name]
+
+    def _enqueue(self, run: Run) -> Snapshot:
+        with self._changed:
+            if self._closed:
+                run.release()
+                raise RunError("The dashboard is ending and takes no more jobs.")
+            job = Job(run)
+            self._jobs[run.name] = job
+            self._queue.append(job)
+            self._changed.notify_all()
+        return job.snapshot()
+
+    def _work(self) -> None:
+        """Take jobs from the queue, for as long as the process lives."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if not self._queue:
+                    return
+                waiting = self._queue[0]
+            device = self._claim_device(waiting)
+            with self._changed:
+                if waiting not in self._queue:
+                    job = None
+                else:
+                    self._queue.remove(waiting)
+                    job = self._active = waiting
+            if job:
+                job.execute()
+                self._active = None
+            if device:
+                device.release()
+
+    def _claim_device(self, job: Job) -> FileLock | None:
+        """Wait until no other dashboard trains on the device; `None` if stopped."""
+        device = FileLock(self.store.root / ".device.lock", thread_local=False)
+        while not job.stopping:
+            try:
+                device.acquire(timeout=_DEVICE_SECONDS)
+            except Timeout:
+                continue
+            return device
+        return None
+
+
+def manager() -> JobManager:
+    """Return the process's one job manager, made at the first call."""
+    # A module without a file is never evicted by Streamlit's reloading.
+    runtime = sys.modules.setdefault("_wrn_runtime", types.ModuleType("_wrn_runtime"))
+    lock = runtime.__dict__.setdefault("lock", threading.Lock())
+    with lock:
+        if "manager" not in runtime.__dict__:
+            runtime.manager = JobManager(RunStore())  # type: ignore[attr-defined]
+        return runtime.manager  # type: ignore[no-any-return]

@@ -1,0 +1,48 @@
+"""The learning rate of every step, without TensorFlow."""
+
+import math
+
+from wrn.config import TrainConfig
+
+
+def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of one step.
+
+    Args:
+        train: The training's settings.
+        step: Steps done before this one, from the start of the training.
+        steps_per_epoch: Steps an epoch.
+
+    Returns:
+        The learning rate. With the schedule `steps` it changes between epochs
+        only, as in the authors' code.
+    """
+    if train.schedule == "steps":
+        epoch = step // steps_per_epoch + 1
+        drops = sum(epoch >= first for first in drop_epochs(train))
+        return train.learning_rate * train.drop_factor**drops
+    if train.schedule == "one-cycle":
+        total = train.epochs * steps_per_epoch
+        peak = max(1.0, train.warmup * total)
+        rising = (step + 1) / peak
+        falling = (total - step) / max(1.0, total - peak + 1)
+        return train.learning_rate * max(0.0, min(1.0, rising, falling))
+    return train.learning_rate
+
+
+def drop_epochs(train: TrainConfig) -> list[int]:
+    """Return the epochs, counted from 1, that begin with a lower learning rate.
+
+    None, unless the schedule is `steps`.
+
+    For 200 epochs these are 60, 120 and 160: the authors' code compares the number
+    of the epoch that begins, so 59 epochs run at the first rate. The first epoch
+    always runs at the full rate, however short the training.
+    """
+    # Rounded first: 0.3 * 200 is 60.00000000000001 in some orders of arithmetic.
+    if train.schedule != "steps":
+        return []
+    return [
+        max(2, math.ceil(round(fraction * train.epochs, 6)))
+        for fraction in train.milestones
+    ]

@@ -1,0 +1,252 @@
+"""A network being trained on its devices: one step, one measurement.
+
+Every worker runs the same program: it is given the same order of images, and each
+of its replicas takes its own share of each batch out of the images in its memory.
+There is no input pipeline to distribute.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from wrn import augmentation
+from wrn.config import RunConfig
+from wrn.data import Dataset, Images, select
+from wrn.devices import Devices
+from wrn.errors import ConfigError
+from wrn.inference import Classifier, cross_entropy
+from wrn.model import build_model, dropout_seed
+from wrn.optimizer import build_optimizer
+from wrn.preprocessing import Preprocessing
+
+#: Separate streams of random numbers, so that none repeats another.
+ORDER, AUGMENTATION, DROPOUT = 0, 1, 2
+
+
+class Session:
+    """Model, optimizer and images of one training, in the devices' memory.
+
+    Attributes:
+        config: All settings.
+        devices: Where it computes.
+        split: The images to train on and to measure.
+        preprocessing: Fitted on the training images.
+        model: The Keras model.
+        optimizer: The optimizer; with float16, wrapped for loss scaling.
+        sgd: The optimizer itself, which holds the learning rate.
+        classifier: The model with its preprocessing.
+        batch_size: Images a step.
+        steps: Steps an epoch.
+    """
+
+    def __init__(self, config: RunConfig, dataset: Dataset, devices: Devices) -> None:
+        """Build everything. See `wrn.training.train` for what is refused."""
+        self.config = config
+        self.devices = devices
+        self.split = select(dataset, config.data)
+        _check_classes(config, dataset)
+        self.batch_size = min(config.train.batch_size, len(self.split.train))
+        _check_share(self.batch_size, devices.strategy.num_replicas_in_sync)
+        # The last partial batch of an epoch is left out, as in the authors' code;
+        # the next epoch's order puts other images there.
+        self.steps = len(self.split.train) // self.batch_size
+        self.preprocessing = Preprocessing.fit(
+            config.data.preprocessing, self.split.train.images
+        )
+        strategy = devices.strategy
+        with strategy.scope():
+            self.model = build_model(
+                config.model, policy=devices.policy, seed=config.train.seed
+            )
+            self.sgd = build_optimizer(config.train)
+            self.optimizer: Any = self.sgd
+            if devices.precision == "float16":
+                # Gradients of 16 bits underflow without it; bfloat16's do not.
+                self.optimizer = keras.optimizers.LossScaleOptimizer(self.sgd)
+            self.optimizer.build(self.model.trainable_variables)
+        self.classifier = Classifier(self.model, self.preprocessing)
+        self._images = _on_each_replica(strategy, self.split.train.images)
+        self._labels = _on_each_replica(
+            strategy, self.split.train.labels.astype(np.int32)
+        )
+        self._step = self._on_all_replicas(self._replica_step)
+        self._step_on = self._on_all_replicas(self._learn)
+
+    def _on_all_replicas(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile a step that runs on every replica and adds up what it returns."""
+        strategy = self.devices.strategy
+        compiled = tf.function(function, jit_compile=self.devices.compile or None)
+
+        @tf.function
+        def step(*arguments: Any) -> Any:
+            sums = strategy.run(compiled, args=arguments)
+            return [strategy.reduce("SUM", each, axis=None) for each in sums]
+
+        return step
+
+    def step(
+        self, number: int, indices: NDArray[np.int32], learning_rate: float
+    ) -> tuple[float, int]:
+        """Train on one batch.
+
+        Args:
+            number: Steps done before, from the start of the training. Decides, with
+                the seed, all that is random in this step.
+            indices: int32 (batch_size,), which training images.
+            learning_rate: Learning rate of this step.
+
+        Returns:
+            The sum of the images' losses, and how many were classified rightly.
+        """
+        seed = self.config.train.seed
+        seeds = [step_seed(seed, stream, number) for stream in (AUGMENTATION, DROPOUT)]
+        self.sgd.learning_rate.assign(learning_rate)
+        loss, correct = self._step(
+            tf.constant(indices),
+            tf.constant(seeds, tf.int32),
+            self._images,
+            self._labels,
+        )
+        return float(loss), int(correct)
+
+    def step_on(self, images: Any, labels: Any) -> tuple[float, int]:
+        """Train on a batch that is ready in memory, for measurements of speed.
+
+        Args:
+            images: Preprocessed, float32 (batch_size, 32, 32, 3).
+            labels: int32 (batch_size,).
+
+        Returns:
+            As `step`.
+        """
+        loss, correct = self._step_on(images, labels, tf.constant([0, 0], tf.int32))
+        return float(loss), int(correct)
+
+    def _replica_step(
+        self, indices: Any, seeds: Any, images: Any, labels: Any
+    ) -> tuple[Any, Any]:
+        """Do one replica's share of a step.
+
+        Args:
+            indices: int32 (batch_size,), the images of the whole batch.
+            seeds: int32 (2, 2), the seeds of the augmentation and of dropout.
+            images: uint8 (n, 32, 32, 3), all training images.
+            labels: int32 (n,).
+        """
+        data = self.config.data
+        context = tf.distribute.get_replica_context()
+        replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+        share = self.batch_size // self.devices.strategy.num_replicas_in_sync
+        # Drawn for the whole batch, so that the number of devices changes nothing.
+        offsets, flips = augmentation.draw(
+            seeds[0], self.batch_size, flip=data.flip, crop_padding=data.crop_padding
+        )
+        mine = slice(replica * share, (replica + 1) * share)
+        batch = augmentation.gather(images, indices[mine], offsets[mine], flips[mine])
+        batch = self.preprocessing.apply(tf.cast(batch, tf.float32))
+        targets = tf.gather(labels, indices[mine])
+        seed = tf.random.experimental.stateless_fold_in(seeds[1], replica)
+        return self._learn(batch, targets, seed)
+
+    def _learn(self, batch: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+        """Update the weights by one replica's images; return loss sum and hits."""
+        with tf.GradientTape() as tape, dropout_seed(seed):
+            logits = tf.cast(self.model(batch, training=True), tf.float32)
+            loss_sum = tf.reduce_sum(self._losses(targets, logits))
+            loss = loss_sum / self.batch_size
+            if self.devices.precision == "float16":
+                loss = self.optimizer.scale_loss(loss)
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self.optimizer.apply(gradients, variables)
+        predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
+        return loss_sum, tf.reduce_sum(tf.cast(predicted == targets, tf.int32))
+
+    def _losses(self, targets: Any, logits: Any) -> Any:
+        """Return each image's cross-entropy, with smoothed targets if asked for."""
+        smoothing = self.config.train.label_smoothing
+        if not smoothing:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        classes = self.config.model.classes
+        smooth = tf.one_hot(targets, classes) * (1.0 - smoothing) + smoothing / classes
+        return tf.nn.softmax_cross_entropy_with_logits(smooth, logits)
+
+    def measure(
+        self, images: Images, should_stop: Callable[[], bool]
+    ) -> tuple[float, float] | None:
+        """Return mean loss and accuracy on images, or `None` if asked to stop."""
+        self.average_statistics()
+        logits = self.classifier.logits(images.images, should_stop=should_stop)
+        if logits is None:
+            return None
+        loss = float(cross_entropy(logits, images.labels).mean())
+        return loss, float((logits.argmax(axis=1) == images.labels).mean())
+
+    def average_statistics(self) -> None:
+        """Give all replicas the mean of their batch-norm moving statistics.
+
+        Each replica normalizes by its own images, as is usual, and so keeps moving
+        statistics of its own. They must be one before anything is measured or saved.
+        """
+        strategy = self.devices.strategy
+        if strategy.num_replicas_in_sync == 1:
+            return
+
+        @tf.function
+        def average() -> None:
+            context = tf.distribute.get_replica_context()
+            for variable in self.model.non_trainable_variables:
+                value = variable.value
+                variable.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, value))
+
+        strategy.run(average)
+
+
+def image_order(seed: int, epoch: int, images: int, used: int) -> NDArray[np.int32]:
+    """Return the order of the images in an epoch.
+
+    Args:
+        seed: The training's seed.
+        epoch: Epochs done before.
+        images: Number of training images.
+        used: How many of them the whole batches of the epoch hold.
+
+    Returns:
+        int32 (used,), no image twice.
+    """
+    generator = np.random.default_rng([seed, ORDER, epoch])
+    return generator.permutation(images)[:used].astype(np.int32)
+
+
+def step_seed(seed: int, stream: int, step: int) -> tuple[int, int]:
+    """Return the two int32 that seed one stream of random numbers in one step."""
+    drawn = np.random.SeedSequence([seed, stream, step]).generate_state(2, np.uint32)
+    first, second = drawn.view(np.int32)
+    return int(first), int(second)
+
+
+def _on_each_replica(strategy: Any, array: NDArray[Any]) -> Any:
+    """Copy an array into the memory of each device."""
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(array)
+    )
+
+
+def _check_classes(config: RunConfig, dataset: Dataset) -> None:
+    if config.model.classes != len(dataset.class_names):
+        raise ConfigError(
+            f"classes must be {len(dataset.class_names)}, as in {dataset.name}. "
+            f"Received: {config.model.classes}"
+        )
+
+
+def _check_share(batch_size: int, replicas: int) -> None:
+    if batch_size % replicas:
+        raise ConfigError(
+            f"batch_size must be a multiple of {replicas}, the number of devices. "
+            f"Received: {batch_size}"
+        )

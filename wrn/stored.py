@@ -1,0 +1,133 @@
+"""Stored weights: the files in `models/`, each with a card that says what it is.
+
+    models/WRN-16-2.weights.h5
+    models/WRN-16-2.json        the card: how it was trained, how good it is
+
+A card is written once, after a training, and read by people and programs. It may
+lack any field; a field of the wrong type counts as missing.
+"""
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+ENDING = ".weights.h5"
+
+#: Longest card that is read; ours have a few hundred bytes.
+MAX_CARD_BYTES = 100_000
+#: Longest text of a card that is shown.
+MAX_TEXT = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is known about stored weights.
+
+    Attributes:
+        recipe: How they were trained, in words.
+        data: The images they were trained on.
+        epochs: How long.
+        seed: The training's seed.
+        test_accuracy: Fraction of the test images classified rightly, 0 to 1.
+        test_accuracy_flip: The same, averaged over each image and its mirror image.
+        images: Number of test images.
+        note: A caveat; empty if there is none.
+    """
+
+    recipe: str = ""
+    data: str = ""
+    epochs: int | None = None
+    seed: int | None = None
+    test_accuracy: float | None = None
+    test_accuracy_flip: float | None = None
+    images: int | None = None
+    note: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a card. One that is missing is empty, a damaged one says so."""
+        try:
+            with path.open("rb") as file:
+                stored = json.loads(file.read(MAX_CARD_BYTES))
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError, RecursionError):
+            stored = None
+        if not isinstance(stored, dict):
+            return cls(note=f"The card {path.name} must hold a JSON object.")
+        return cls(
+            recipe=_text(stored.get("recipe")),
+            data=_text(stored.get("data")),
+            epochs=_count(stored.get("epochs")),
+            seed=_count(stored.get("seed")),
+            test_accuracy=_fraction(stored.get("test_accuracy")),
+            test_accuracy_flip=_fraction(stored.get("test_accuracy_flip")),
+            images=_count(stored.get("images")),
+            note=_text(stored.get("note")),
+        )
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """A stored weight file.
+
+    Attributes:
+        path: The file.
+        card: What is known about it.
+    """
+
+    path: Path
+    card: Card
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending, such as `WRN-16-2`."""
+        return self.path.name.removesuffix(ENDING)
+
+
+def models_folder() -> Path:
+    """Return the folder of the stored weights: `WRN_MODELS`, else `models/`."""
+    ours = Path(__file__).resolve().parents[1] / "models"
+    return Path(os.environ.get("WRN_MODELS") or ours).expanduser()
+
+
+def list_stored(folder: Path | None = None) -> list[StoredWeights]:
+    """List the stored weights by name.
+
+    Args:
+        folder: Where they are. Defaults to `models_folder()`.
+
+    Returns:
+        The weight files with their cards; none where there is no folder.
+    """
+    folder = models_folder() if folder is None else folder
+    paths = sorted(
+        path
+        for path in folder.glob(f"*{ENDING}")
+        if path.is_file() and not path.name.startswith(".")
+    )
+    return [
+        StoredWeights(
+            path, Card.read(path.with_name(path.name.removesuffix(ENDING) + ".json"))
+        )
+        for path in paths
+    ]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        return ""
+    return "".join(c for c in " ".join(value.split()) if c.isprintable())[:MAX_TEXT]
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**63 else None
+
+
+def _fraction(value: Any) -> float | None:
+    # JSON as Python reads it knows NaN and infinity.
+    good = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1
+    return float(value) if good else None

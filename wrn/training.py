@@ -1,0 +1,409 @@
+"""The training loop: one for one device, several, and several machines.
+
+Everything random is a function of (seed, epoch, step): the order of the images,
+their augmentation, dropout. A training that was stopped or killed therefore goes
+on from its checkpoint exactly as if nothing had happened.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from wrn import weights
+from wrn.config import RunConfig
+from wrn.data import Dataset
+from wrn.devices import Devices, choose
+from wrn.errors import RunError, WeightsError
+from wrn.pace import Pace
+from wrn.schedule import drop_epochs, learning_rate
+from wrn.session import Session, image_order
+
+#: Points on the curve of each epoch.
+RECORDS_PER_EPOCH = 40
+
+#: What reading a checkpoint that somebody changed can raise.
+_DAMAGES = (OSError, KeyError, ValueError, TypeError, AttributeError)
+
+
+class Recorder(Protocol):
+    """Where a training leaves its results. `wrn.runs.Run` is one."""
+
+    @property
+    def last_weights(self) -> Path:
+        """The checkpoint to resume from."""
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights with the best accuracy measured so far."""
+
+    def record(self, metrics: dict[str, Any]) -> None:
+        """Append one record of metrics."""
+
+    def record_speed(self, speed: dict[str, Any]) -> None:
+        """Append one record of timing, which differs from run to run."""
+
+    def rewind(self, records: int) -> None:
+        """Forget every record of metrics after the first `records`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        phase: What is going on.
+        epoch: Number of the epoch, from 1.
+        epochs: Number of epochs in all.
+        step: Steps done in this epoch.
+        steps: Steps in an epoch.
+        loss: Mean training loss of this epoch so far.
+        accuracy: Training accuracy of this epoch so far, 0 to 1.
+        learning_rate: Learning rate of the last step.
+        images_per_second: Training speed, smoothed.
+        seconds_left: Estimated time to the end, `None` while unknown.
+        test_accuracy: Last accuracy on the held-out images, 0 to 1.
+        best_accuracy: Best accuracy on the held-out images, 0 to 1.
+    """
+
+    phase: Literal["preparing", "training", "testing"]
+    epoch: int
+    epochs: int
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    accuracy: float | None = None
+    learning_rate: float | None = None
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    test_accuracy: float | None = None
+    best_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        finished: Whether all epochs are done; otherwise it was asked to stop.
+        epochs: Epochs done.
+        test_accuracy: Last accuracy on the held-out images, `None` before the
+            first epoch's end.
+        best_accuracy: Best of them.
+        device: One sentence about where it ran.
+    """
+
+    finished: bool
+    epochs: int
+    test_accuracy: float | None
+    best_accuracy: float | None
+    device: str
+
+
+@dataclass
+class _Sums:
+    """Sums over the steps of an interval, from which means are made."""
+
+    loss: float = 0.0
+    correct: int = 0
+    images: int = 0
+
+    def add(self, loss: float, correct: int, images: int) -> None:
+        self.loss += loss
+        self.correct += correct
+        self.images += images
+
+    def means(self) -> dict[str, float]:
+        """Return mean loss and accuracy, rounded to what float32 can tell."""
+        return {
+            "train_loss": round(self.loss / self.images, 7),
+            "train_accuracy": self.correct / self.images,
+        }
+
+
+@dataclass
+class _State:
+    """All that a checkpoint holds besides variables. Plain JSON types."""
+
+    epoch: int = 0
+    step: int = 0
+    records: int = 0
+    test_accuracy: float | None = None
+    best_accuracy: float | None = None
+    interval: _Sums = field(default_factory=_Sums)
+    whole: _Sums = field(default_factory=_Sums)
+
+    @classmethod
+    def from_json(cls, text: str) -> "_State":
+        stored = json.loads(text)
+        sums: dict[str, Any] = {
+            key: _Sums(**stored.pop(key)) for key in ("interval", "whole")
+        }
+        return cls(**stored, **sums)
+
+
+def train(
+    config: RunConfig,
+    dataset: Dataset,
+    run: Recorder,
+    on_progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    devices: Devices | None = None,
+) -> Outcome:
+    """Train a network, or go on with its training.
+
+    Where `run.last_weights` exists the training resumes from it; it ends with the
+    same weights and metrics as one that was never interrupted.
+
+    Args:
+        config: All settings.
+        dataset: The images.
+        run: Takes metrics and weights.
+        on_progress: Called after every step, from the calling thread.
+        should_stop: Asked before every step. It may block, to pause.
+        devices: Where to compute; by default what `wrn.devices.choose` takes.
+
+    Returns:
+        How it ended. If asked to stop, a checkpoint of that very step is written.
+
+    Raises:
+        ConfigError: If the batch cannot be shared evenly among the devices, or the
+            data has another number of classes than the network.
+        DataError: If there are too few images.
+        RunError: If the checkpoint is damaged or of other settings.
+    """
+    training = _Training(
+        config,
+        dataset,
+        run,
+        devices or choose(config.train.precision),
+        on_progress or (lambda progress: None),
+        should_stop or (lambda: False),
+    )
+    return training.run_to_end()
+
+
+class _Training:
+    """One training in one process."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        run: Recorder,
+        devices: Devices,
+        on_progress: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.config = config
+        self.run = run
+        self.devices = devices
+        self.on_progress = on_progress
+        self.should_stop = should_stop
+        self.state = _State()
+        self.pace = Pace()
+        self.report("preparing")
+        self.session = Session(config, dataset, devices)
+        self.metadata = {
+            "model": config.model.to_dict(),
+            "preprocessing": self.session.preprocessing.to_dict(),
+            "data": {
+                "name": dataset.name,
+                "synthetic": dataset.synthetic,
+                "class_names": list(dataset.class_names),
+            },
+            "train": config.train.to_dict(),
+        }
+        if run.last_weights.exists():
+            self.restore()
+        run.rewind(self.state.records)
+
+    # Running
+
+    def run_to_end(self) -> Outcome:
+        """Run the epochs that are left."""
+        state = self.state
+        while state.epoch < self.config.train.epochs:
+            if not self.run_epoch():
+                self.save(self.run.last_weights, checkpoint=True)
+                return self.outcome(finished=False)
+        return self.outcome(finished=True)
+
+    def outcome(self, *, finished: bool) -> Outcome:
+        """Sum up how the training ended."""
+        return Outcome(
+            finished=finished,
+            epochs=self.state.epoch,
+            test_accuracy=self.state.test_accuracy,
+            best_accuracy=self.state.best_accuracy,
+            device=self.devices.description,
+        )
+
+    def run_epoch(self) -> bool:
+        """Run the rest of an epoch; return `False` if asked to stop."""
+        state, train = self.state, self.config.train
+        order = image_order(
+            train.seed,
+            state.epoch,
+            len(self.session.split.train),
+            self.session.steps * self.session.batch_size,
+        )
+        if state.step == 0 and state.epoch + 1 in drop_epochs(train):
+            # The authors' code makes a new optimizer state at each drop.
+            self.session.sgd.reset_momentum()
+        every = max(1, self.session.steps // RECORDS_PER_EPOCH)
+        while state.step < self.session.steps:
+            if self.should_stop():
+                return False
+            self.run_step(order)
+            if state.step % every == 0 or state.step == self.session.steps:
+                self.record_step()
+            self.report("training")
+        return self.finish_epoch()
+
+    def run_step(self, order: NDArray[np.int32]) -> None:
+        """Do one step and add up what came of it."""
+        state, session = self.state, self.session
+        number = state.epoch * session.steps + state.step
+        self.rate = learning_rate(self.config.train, number, session.steps)
+        first = state.step * session.batch_size
+        with self.pace.measure(session.batch_size):
+            figures = session.step(
+                number, order[first : first + session.batch_size], self.rate
+            )
+        state.step += 1
+        for sums in (state.interval, state.whole):
+            sums.add(*figures, session.batch_size)
+
+    def record_step(self) -> None:
+        """Record the means since the last record."""
+        state = self.state
+        self.record(
+            {"kind": "step", "epoch": state.epoch + 1, "step": state.step}
+            | state.interval.means()
+            | {"learning_rate": self.rate}
+        )
+        state.interval = _Sums()
+
+    def finish_epoch(self) -> bool:
+        """Measure the held-out images, record, save; `False` if asked to stop."""
+        state = self.state
+        self.report("testing")
+        measured = self.session.measure(self.session.split.held_out, self.should_stop)
+        if measured is None:
+            return False
+        loss, accuracy = measured
+        self.record(
+            {"kind": "epoch", "epoch": state.epoch + 1, "step": self.session.steps}
+            | state.whole.means()
+            | {
+                "test_loss": round(loss, 7),
+                "test_accuracy": accuracy,
+                "learning_rate": self.current_rate(),
+            }
+        )
+        self.run.record_speed(
+            {
+                "epoch": state.epoch + 1,
+                "seconds": round(self.pace.seconds, 3),
+                "images_per_second": round(self.pace.images_per_second or 0.0, 2),
+            }
+        )
+        state.epoch, state.step, state.whole = state.epoch + 1, 0, _Sums()
+        state.test_accuracy = accuracy
+        best = state.best_accuracy is None or accuracy > state.best_accuracy
+        if best:
+            state.best_accuracy = accuracy
+        # The best first: whoever sees the new checkpoint finds its best weights.
+        if best and self.config.output.checkpoints != "last":
+            self.save(self.run.best_weights, checkpoint=False)
+        self.save(self.run.last_weights, checkpoint=True)
+        self.report("training")
+        return True
+
+    def current_rate(self) -> float:
+        """Return the learning rate of the epoch's last step."""
+        number = self.state.epoch * self.session.steps + self.session.steps - 1
+        return learning_rate(self.config.train, number, self.session.steps)
+
+    # Reporting and saving
+
+    def record(self, metrics: dict[str, Any]) -> None:
+        """Pass a record on, and count it for the next checkpoint."""
+        self.run.record(metrics)
+        self.state.records += 1
+
+    def report(self, phase: Literal["preparing", "training", "testing"]) -> None:
+        """Tell the caller where the training stands."""
+        state, epochs = self.state, self.config.train.epochs
+        if phase == "preparing":
+            self.on_progress(Progress(phase=phase, epoch=1, epochs=epochs))
+            return
+        means = state.whole.means() if state.whole.images else {}
+        steps_left = (epochs - state.epoch) * self.session.steps - state.step
+        self.on_progress(
+            Progress(
+                phase=phase,
+                epoch=min(state.epoch + 1, epochs),
+                epochs=epochs,
+                step=state.step,
+                steps=self.session.steps,
+                loss=means.get("train_loss"),
+                accuracy=means.get("train_accuracy"),
+                learning_rate=self.current_rate() if state.epoch < epochs else None,
+                images_per_second=self.pace.images_per_second,
+                seconds_left=self.pace.seconds_left(
+                    steps_left * self.session.batch_size
+                ),
+                test_accuracy=state.test_accuracy,
+                best_accuracy=state.best_accuracy,
+            )
+        )
+
+    def save(self, path: Path, *, checkpoint: bool) -> None:
+        """Write the weights; in a checkpoint, all that a resume needs too."""
+        self.session.average_statistics()
+        metadata = self.metadata | {
+            "result": {
+                "epochs": self.state.epoch,
+                "test_accuracy": self.state.test_accuracy,
+                "held_out": self.session.split.held_out_name,
+                "precision": self.devices.precision,
+            }
+        }
+        extras: dict[str, NDArray[Any]] = {}
+        if checkpoint:
+            for index, variable in enumerate(self.session.optimizer.variables):
+                extras[f"optimizer/vars/{index}"] = np.asarray(variable)
+            extras["training/state"] = np.array(json.dumps(asdict(self.state)).encode())
+        weights.save(path, self.session.model, metadata, extras)
+
+    def restore(self) -> None:
+        """Take up the checkpoint."""
+        path = self.run.last_weights
+        try:
+            stored = weights.recognize(weights.read(path))
+            if stored.config.name != self.config.model.name:
+                raise WeightsError(f"it holds {stored.config.name}")
+            with h5py.File(path) as file:
+                state = _State.from_json(file["training/state"][()].decode())
+                variables = [
+                    file[f"optimizer/vars/{index}"][()]
+                    for index in range(len(self.session.optimizer.variables))
+                ]
+            weights.fill(self.session.model, stored)
+            for variable, value in zip(
+                self.session.optimizer.variables, variables, strict=True
+            ):
+                variable.assign(value)
+        except (WeightsError, *_DAMAGES) as error:
+            raise RunError(
+                f"{path.name} must be a checkpoint of {self.config.model.name} with "
+                f"these settings, to resume from. Received: {error}"
+            ) from error
+        self.state = state

@@ -1,0 +1,63 @@
+"""Weight files: read as plain arrays, recognized as a Wide ResNet.
+
+    reader.py        runs child.py, which dumps an untrusted file, and checks the dump
+    formats.py       the dump -> `WeightFile`: the layers, as each Keras lays them out
+    recognition.py   `WeightFile` -> `Recognized`: depth, widen factor, classes, arrays
+    writer.py        a model -> this project's own file; arrays -> a model
+
+No TensorFlow or Keras is imported, and nothing in a file is ever executed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from wrn.architecture import describe
+from wrn.weights.formats import FileLayer, WeightFile, read
+from wrn.weights.recognition import Recognized, recognize
+from wrn.weights.writer import fill, save
+
+__all__ = [
+    "FileLayer",
+    "Recognized",
+    "WeightFile",
+    "fill",
+    "inspect",
+    "read",
+    "recognize",
+    "save",
+]
+
+
+def inspect(path: str | Path) -> dict[str, Any]:
+    """Report what a weight file holds.
+
+    Args:
+        path: An HDF5 file or a `.keras` archive.
+
+    Returns:
+        Plain JSON types: the network's name, depth, widen_factor, dropout, classes
+        and parameters; the file's format and writer; notes; metadata; and for each
+        layer its name, its name in the file and the shapes of its weights.
+
+    Raises:
+        WeightsError: If the file cannot be read or holds no Wide ResNet.
+    """
+    file = read(path)
+    found = recognize(file)
+    return {
+        "name": found.config.name,
+        **found.config.to_dict(),
+        "parameters": describe(found.config).parameters,
+        "format": file.format,
+        "writer": file.writer,
+        "notes": list(found.notes),
+        "metadata": file.metadata,
+        "layers": [
+            {
+                "name": name,
+                "source": found.sources[name],
+                "weights": {role: list(a.shape) for role, a in arrays.items()},
+            }
+            for name, arrays in found.arrays.items()
+        ],
+    }

@@ -1,0 +1,71 @@
+"""Writes this project's weight files, and fills a model from recognized arrays.
+
+A file is what Keras 3's `save_weights` writes, so Keras itself can read it back,
+with two additions that Keras passes over: a root attribute `wrn` (JSON: which
+network, which preprocessing, how it was trained), and in the checkpoints of a
+training the groups `optimizer` and `training`.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from wrn.weights.recognition import Recognized
+
+#: Root attribute that holds the metadata.
+METADATA_ATTRIBUTE = "wrn"
+
+
+def save(
+    path: Path,
+    model: Any,
+    metadata: Mapping[str, Any],
+    extras: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Write a model's weights, atomically.
+
+    A reader sees the old file or the new one, whole, even if the power fails.
+
+    Args:
+        path: The file, ending in `.weights.h5`. Replaced if it exists.
+        model: The Keras model.
+        metadata: Plain JSON types.
+        extras: More arrays, by their path within the file.
+    """
+    # Keras insists on the ending; the leading dot keeps the file out of listings.
+    temporary = path.with_name(f".{uuid.uuid4().hex}.weights.h5")
+    try:
+        model.save_weights(temporary)
+        with h5py.File(temporary, "r+") as file:
+            file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
+            for name, array in (extras or {}).items():
+                file[name] = array
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def fill(model: Any, recognized: Recognized) -> None:
+    """Copy recognized arrays into a model built from the same config.
+
+    Args:
+        model: The Keras model of `recognized.config`.
+        recognized: Arrays by layer and role.
+    """
+    for name, arrays in recognized.arrays.items():
+        layer = model.get_layer(name)
+        for role, array in arrays.items():
+            getattr(layer, _ATTRIBUTES.get(role, role)).assign(np.asarray(array))
+
+
+#: Where Keras names a weight's attribute otherwise than the weight.
+_ATTRIBUTES = {"kernel": "_kernel"}
