@@ -1,5 +1,6 @@
 """The Train page, without a browser, with a training that only obeys."""
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,7 +10,9 @@ from tests.training_fakes import (
     FakeTraining,
     chart,
     make_run,
+    named_curves,
     text_of,
+    values,
     wait_for,
 )
 from wrn.jobs import manager
@@ -77,15 +80,13 @@ def test_network_chosen_on_architecture_is_taken(page):
 
 def test_schedule_is_drawn_before_the_start(page):
     page.run()
-    (curve,) = chart(page, "schedule")["data"]
+    rates = values(chart(page, "schedule")["data"][0]["y"])
     # The paper: 0.1, times 0.2 at epochs 60, 120 and 160 of 200.
-    lowest = 0.1 * 0.2**3
-    assert len(curve["x"]) > 0
-    layout = chart(page, "schedule")["layout"]
-    assert layout["xaxis"]["range"] == [0, 200]
+    assert np.unique(rates) == pytest.approx([0.0008, 0.004, 0.02, 0.1])
+    assert chart(page, "schedule")["layout"]["xaxis"]["range"] == [0, 200]
     page.selectbox(key="train_schedule").set_value("constant").run()
-    assert chart(page, "schedule")["data"] != [curve]
-    assert lowest < 0.001
+    rates = values(chart(page, "schedule")["data"][0]["y"])
+    assert np.unique(rates) == pytest.approx([0.1])
 
 
 def test_refused_setting_disables_the_start(page):
@@ -121,8 +122,12 @@ def test_running_job_is_shown(page, training):
     # One epoch of four and half of the second.
     assert bar.proto.value == 37
     assert bar.proto.text == "Epoch 2 of 4 · batch 1 of 2 · 2 min 5 s left"
-    curves = chart(page, "curves")["data"]
-    assert [len(curve["x"]["bdata"]) > 0 for curve in curves] == [True] * 5
+    curves = named_curves(chart(page, "curves"))
+    # Two steps an epoch: they lie half an epoch apart.
+    assert values(curves["Train", "y"]["x"]) == pytest.approx([0.5, 1.0])
+    assert values(curves["Train", "y"]["y"]) == pytest.approx([2 / 2, 2 / 3])
+    assert values(curves["Test", "y2"]["x"]) == pytest.approx([1.0])
+    assert values(curves["Test", "y2"]["y"]) == pytest.approx([0.4321])
 
 
 def test_settings_of_the_form_reach_the_run(page, training):

@@ -208,10 +208,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             images.images,
             images.labels,
             on_progress=lambda done, total: bar.advance_to(done),
+            flip=arguments.flip,
         )
     if evaluation is None:
         raise RunError("The evaluation must run to its end. Received: a stop")
     report = evaluation_report(loaded, dataset, evaluation, path.name)
+    report["flip"] = arguments.flip
     if run:
         run.write_evaluation(report)
     if arguments.json:
@@ -225,6 +227,24 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         )
         for note in report["notes"]:
             print(f"- {note}")
+    return 0
+
+
+def _store(arguments: argparse.Namespace) -> int:
+    from wrn.runs import RunStore
+
+    run = RunStore(runs_folder(_config(OutputConfig, arguments))).open(arguments.run)
+    _start_tensorflow()
+    from wrn.storing import store
+
+    stored = store(run, arguments.data, recipe=arguments.recipe)
+    if arguments.json:
+        _print_json(stored)
+    else:
+        print(
+            f"{stored['name']}: accuracy {stored['test_accuracy']:.2%}, with test-time "
+            f"flip {stored['test_accuracy_flip']:.2%}"
+        )
     return 0
 
 
@@ -368,6 +388,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="of a run, take the best weights in place of the last",
     )
+    evaluate.add_argument(
+        "--flip",
+        action="store_true",
+        help="average over each image and its mirror image (test-time flip)",
+    )
     evaluate.add_argument("--precision", default="auto", help="(default: auto)")
     _add_data(evaluate)
     evaluate.add_argument(
@@ -377,6 +402,14 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = _command(commands, "inspect", _inspect, "tell what a weight file holds")
     inspect.add_argument("file", metavar="FILE", type=Path)
+
+    store = _command(
+        commands, "store", _store, "keep a run's last weights in models/, with a card"
+    )
+    store.add_argument("run", metavar="RUN", help="the name of a finished run")
+    store.add_argument("--recipe", default="", help="how it was trained, in words")
+    _add_data(store)
+    _add_options(store, OutputConfig, only=("runs_folder",))
 
     runs = _command(commands, "runs", _runs, "list the runs")
     _add_options(runs, OutputConfig, only=("runs_folder",))

@@ -188,6 +188,8 @@ def evaluate(
     labels: NDArray[np.int64],
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    *,
+    flip: bool = False,
 ) -> Evaluation | None:
     """Classify labelled images and count.
 
@@ -197,6 +199,7 @@ def evaluate(
         labels: int64 (n,), from 0 to the network's classes - 1.
         on_progress: Called after each batch with the images done and the total.
         should_stop: Asked before each batch.
+        flip: Whether to average each image's logits with its mirror image's.
 
     Returns:
         The evaluation, or `None` if `should_stop` said so.
@@ -211,7 +214,7 @@ def evaluate(
             f"An evaluation needs images with labels below {classes}, the number of "
             f"the network's classes. Received: {received}"
         )
-    logits = classifier.logits(images, on_progress, should_stop)
+    logits = classifier.logits(images, on_progress, should_stop, flip=flip)
     if logits is None:
         return None
     return Evaluation(

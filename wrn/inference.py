@@ -33,24 +33,34 @@ class Classifier:
             input_signature=[tf.TensorSpec((None, 32, 32, 3), tf.uint8)],
         )
 
-    def batches(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    def batches(
+        self, images: NDArray[np.uint8], *, flip: bool = False
+    ) -> Iterator[NDArray[np.float32]]:
         """Yield the logits batch by batch.
 
         Args:
             images: uint8 (n, 32, 32, 3).
+            flip: Whether to take the mean of each image's logits and those of its
+                mirror image (test-time flip).
 
         Yields:
             float32 (at most BATCH_IMAGES, classes), in the order of the images.
         """
         for start in range(0, len(images), BATCH_IMAGES):
             batch = np.ascontiguousarray(images[start : start + BATCH_IMAGES])
-            yield self._forward(batch).numpy()
+            logits = self._forward(batch).numpy()
+            if flip:
+                mirrored = np.ascontiguousarray(batch[:, :, ::-1])
+                logits = (logits + self._forward(mirrored).numpy()) / 2
+            yield logits
 
     def logits(
         self,
         images: NDArray[np.uint8],
         on_progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        *,
+        flip: bool = False,
     ) -> NDArray[np.float32] | None:
         """Return the logits of all images.
 
@@ -58,12 +68,13 @@ class Classifier:
             images: uint8 (n, 32, 32, 3), n at least 1.
             on_progress: Called after each batch with the images done and the total.
             should_stop: Asked before each batch.
+            flip: Whether to average over each image and its mirror image.
 
         Returns:
             float32 (n, classes), or `None` if `should_stop` said so.
         """
         done: list[NDArray[np.float32]] = []
-        batches = self.batches(images)
+        batches = self.batches(images, flip=flip)
         count = 0
         while count < len(images):
             if should_stop and should_stop():

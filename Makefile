@@ -1,0 +1,67 @@
+# make run starts the dashboard, make test proves it. Both set up what they need,
+# and are quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# For more options of pytest: make test ARGS="-k graph"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check test-long lint types format tools clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp  ## start the dashboard in the browser
+	@mkdir -p static  # Streamlit warns where it is missing; Plotly goes there
+	@$(BIN)/streamlit run dashboard.py
+
+test: lint types tools  ## lint, types and all tests, a real browser included
+	$(PYTEST) -m "not long" $(ARGS)
+
+check: lint types  ## lint, types and the fast tests: under a minute
+	$(PYTEST) -m "not slow and not browser and not long" $(ARGS)
+
+test-long: $(VENV)/dev.stamp  ## the proofs that take minutes
+	$(PYTEST) -m long $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove what can be made again, .venv included; never runs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache static test-artifacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Programs of the tests: Debian's as root, else Chromium as Playwright brings it.
+tools: $(VENV)/dev.stamp
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		command -v chromium >/dev/null && command -v dot >/dev/null || \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qy --no-install-recommends chromium graphviz; }; \
+	elif ! command -v chromium >/dev/null; then \
+		$(BIN)/playwright install chromium; \
+	fi
+
+# A stamp is as old as the last installation of its requirements.
+$(VENV)/run.stamp: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed, but $(PYTHON) is" \
+			"$$($(PYTHON) --version 2>/dev/null || echo missing)." \
+			"Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

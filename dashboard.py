@@ -1,0 +1,11 @@
+"""The dashboard's router. Start it with `streamlit run dashboard.py`."""
+
+import streamlit as st
+
+from ui import navigation, state
+
+st.set_page_config(page_title="Wide ResNets", page_icon=navigation.ICON, layout="wide")
+st.logo(navigation.LOGO, size="large")
+page = navigation.navigation()
+st.session_state[state.FRAMED] = True
+page.run()

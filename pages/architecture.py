@@ -1,0 +1,25 @@
+"""See a Wide ResNet: its size, its graph at three levels, its layers."""
+
+import streamlit as st
+
+from ui.architecture_view import downloads, layer_table, metrics, node_facts
+from ui.forms import level_switch, model_form
+from ui.graph_view import graph_view
+from ui.navigation import require_frame
+from wrn.architecture import describe
+from wrn.graph import draw
+
+require_frame()
+
+st.title("Architecture")
+st.caption("Choose a Wide ResNet and see how it is built and how large it is.")
+architecture = describe(model_form())
+metrics(architecture)
+
+graph = draw(architecture, level_switch())
+selected = graph_view(architecture, graph)
+node_facts(architecture, graph, selected)
+downloads(architecture, graph.level)
+
+st.subheader("Layers")
+layer_table(architecture)

@@ -1,0 +1,39 @@
+"""Measure stored, trained or uploaded weights on test images."""
+
+import streamlit as st
+
+from ui import state
+from ui.evaluation_view import show
+from ui.images_choice import choose_images, offer_synthetic
+from ui.measuring import measure
+from ui.navigation import require_frame
+from ui.text import literal
+from ui.weights_choice import choose_weights, recognize
+from wrn.errors import DataError, WrnError
+
+require_frame()
+
+st.title("Evaluate")
+st.caption("Measure how well stored, trained or uploaded weights classify test images.")
+
+left, right = st.columns(2, gap="large")
+with left:
+    chosen = choose_weights()
+with right:
+    data = choose_images()
+recognized = chosen and recognize(chosen)
+
+if st.button("Evaluate", type="primary", disabled=not recognized) and chosen:
+    st.session_state[state.EVALUATED] = None
+    progress = st.empty()
+    try:
+        with progress.container():
+            st.session_state[state.EVALUATED] = measure(chosen, data)
+        progress.empty()
+    except WrnError as error:
+        progress.error(literal(str(error)))
+        if isinstance(error, DataError):
+            offer_synthetic(data)
+
+if result := st.session_state.get(state.EVALUATED):
+    show(result)

@@ -1,0 +1,27 @@
+"""Train a network and watch it learn."""
+
+import streamlit as st
+
+from ui.job_view import current_run, run_panel
+from ui.navigation import require_frame
+from ui.train_form import run_form, start_button
+from wrn.jobs import manager
+
+require_frame()
+
+st.title("Train")
+st.caption("Choose the settings of a training, start it and watch the network learn.")
+
+jobs = manager()
+with st.expander("New training", expanded=not jobs.live()):
+    config = run_form()
+    start_button(jobs, config)
+
+run = current_run(jobs)
+if run:
+    run_panel(jobs, run)
+else:
+    st.info(
+        "Nothing has been trained yet. Press **Start training**; with the source "
+        "*synthetic* it needs no download."
+    )

@@ -1,0 +1,89 @@
+"""A real server and a real Chromium.
+
+Every page made here fails its test when the page asked another host for
+anything, or wrote an error to the browser's console.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.browser.browsing import Server, serve
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+expect.set_options(timeout=20_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the server that the tests share."""
+    with serve(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """Return a server that nobody has visited yet."""
+    with serve(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return the machine's Chromium, else the one that Playwright installed."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=CHROMIUM_ARGUMENTS
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Return an empty page that watches for outside requests and errors.
+
+    A test names its server before the page, so that the page is closed first.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    outside: list[str] = []
+    errors: list[str] = []
+    inside = re.compile(
+        r"^(https?|wss?)://(127\.0\.0\.1|localhost)(:\d+)?/|^(data|blob):"
+    )
+    page.on("request", lambda r: inside.match(r.url) or outside.append(r.url))
+    page.on("websocket", lambda w: inside.match(w.url) or outside.append(w.url))
+    page.on("console", lambda m: _is_error(m) and errors.append(m.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert outside == []
+    assert errors == []
+
+
+def _is_error(message: ConsoleMessage) -> bool:
+    # On a deep link Streamlit looks for its server below the page's path first.
+    probing = "404" in message.text and "/_stcore/" in message.location["url"]
+    return message.type == "error" and not probing

@@ -1,0 +1,204 @@
+"""The Architecture page in a real browser."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.browsing import Server, screenshot, settled, visit
+
+
+def node(page: Page, id: str):
+    return page.locator(f"svg .node[data-id='{id}']")
+
+
+def graph(page: Page):
+    return page.get_by_role("img", name=re.compile("^WRN-"))
+
+
+def view_box(page: Page) -> list[float]:
+    return [float(part) for part in graph(page).get_attribute("viewBox").split()]
+
+
+def choose_level(page: Page, level: str) -> None:
+    page.get_by_test_id("stButtonGroup").get_by_text(level, exact=True).click()
+
+
+def press(page: Page, *keys: str) -> None:
+    frame = page.get_by_role("group", name=re.compile("^Graph of"))
+    for key in keys:
+        frame.press(key)
+
+
+@pytest.fixture
+def start(page: Page, server: Server) -> Page:
+    visit(page, server.url)
+    expect(node(page, "dense")).to_be_visible()
+    return page
+
+
+def test_first_sight(start):
+    expect(start.get_by_role("heading", name="Architecture")).to_be_visible()
+    expect(graph(start)).to_have_attribute("aria-label", re.compile("^WRN-16-2: "))
+    expect(start.locator("svg .node")).to_have_count(51)
+    # The whole graph lies within the view.
+    view = graph(start).bounding_box()
+    for id in ("input", "dense", "group3_block2_add"):
+        box = node(start, id).bounding_box()
+        assert view["x"] <= box["x"]
+        assert box["x"] + box["width"] <= view["x"] + view["width"]
+        assert view["y"] <= box["y"]
+        assert box["y"] + box["height"] <= view["y"] + view["height"]
+
+
+def test_levels(start):
+    for level, count in (("Network", 9), ("Blocks", 12), ("Layers", 51)):
+        choose_level(start, level)
+        expect(start.locator("svg .node")).to_have_count(count)
+
+
+def test_click_shows_the_facts_and_marks_the_node(start):
+    node(start, "group2_block1_conv1").click()
+    facts = start.locator(".st-key-facts")
+    expect(facts).to_contain_text("group2_block1_conv1")
+    expect(facts).to_contain_text("16×16×64")
+    expect(facts).to_contain_text("18,432")  # 3 * 3 * 32 * 64
+    expect(node(start, "group2_block1_conv1")).to_have_class(re.compile("selected"))
+    press(start, "n")
+    expect(facts).to_contain_text("group2_block1_bn2")
+    press(start, "Escape")
+    expect(facts).to_have_count(0)
+
+
+def test_a_click_on_the_background_selects_nothing(start):
+    node(start, "dense").click()
+    expect(start.locator(".st-key-facts")).to_be_visible()
+    graph(start).click(position={"x": 8, "y": 8})
+    expect(start.locator(".st-key-facts")).to_have_count(0)
+
+
+def test_wheel_zooms_and_drag_moves_and_fit_returns(start):
+    fitted = view_box(start)
+    graph(start).hover()
+    start.mouse.wheel(0, -300)
+    expect(graph(start)).not_to_have_attribute("viewBox", " ".join(map(str, fitted)))
+    zoomed = view_box(start)
+    assert zoomed[2] < fitted[2]
+    box = graph(start).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    start.mouse.move(x, y)
+    start.mouse.down()
+    start.mouse.move(x + 90, y + 30, steps=3)
+    start.mouse.up()
+    moved = view_box(start)
+    scale = zoomed[2] / box["width"]
+    assert moved[0] == pytest.approx(zoomed[0] - 90 * scale, abs=0.5)
+    assert moved[1] == pytest.approx(zoomed[1] - 30 * scale, abs=0.5)
+    start.get_by_role("button", name="Fit the graph into the view").click()
+    assert view_box(start) == pytest.approx(fitted)
+    # A drag is no click.
+    expect(start.locator(".st-key-facts")).to_have_count(0)
+
+
+def test_a_fitted_graph_lets_the_page_scroll(start):
+    fitted = view_box(start)
+    graph(start).hover()
+    start.mouse.wheel(0, 400)
+    expect(start.get_by_role("heading", name="Layers")).to_be_in_viewport()
+    assert view_box(start) == fitted
+
+
+def test_keys_zoom_and_move(start):
+    fitted = view_box(start)
+    press(start, "+", "+")
+    zoomed = view_box(start)
+    assert zoomed[2] == pytest.approx(fitted[2] / 1.25**2, rel=0.01)
+    press(start, "ArrowRight")
+    assert view_box(start)[0] > zoomed[0]
+    press(start, "0")
+    assert view_box(start) == pytest.approx(fitted)
+
+
+def test_zoom_stays_when_a_node_is_selected(start):
+    press(start, "+", "+")
+    zoomed = view_box(start)
+    node(start, "group2_block1_conv1").click()
+    expect(start.locator(".st-key-facts")).to_be_visible()
+    settled(start)
+    assert view_box(start) == zoomed
+
+
+def test_a_changed_setting_redraws_the_same_svg(start):
+    graph(start).evaluate("svg => { svg.kept = true }")
+    start.get_by_test_id("stSlider").filter(has_text="Depth").get_by_role(
+        "slider"
+    ).press("ArrowRight")
+    expect(start.locator("svg .node")).to_have_count(72)
+    expect(graph(start)).to_have_attribute("aria-label", re.compile("^WRN-22-2"))
+    assert graph(start).evaluate("svg => svg.kept")
+
+
+def test_settings_live_in_the_url(start, server):
+    start.get_by_test_id("stSlider").filter(has_text="Widen factor").get_by_role(
+        "slider"
+    ).press("ArrowRight")
+    expect(start).to_have_url(re.compile("widen_factor=3"))
+    choose_level(start, "Blocks")
+    expect(start).to_have_url(re.compile("level=Blocks"))
+    start.reload()
+    expect(graph(start)).to_have_attribute("aria-label", re.compile("^WRN-16-3"))
+    expect(start.locator("svg .node")).to_have_count(12)
+
+
+def test_a_link_reproduces_the_view(server, page):
+    visit(page, f"{server.url}/?depth=28&widen_factor=10&dropout=0.3&level=Network")
+    expect(graph(page)).to_have_attribute("aria-label", re.compile("^WRN-28-10"))
+    expect(page.locator("svg .node")).to_have_count(9)
+    expect(
+        page.get_by_test_id("stMetric").filter(has_text="Parameters")
+    ).to_contain_text("36,479,194")
+
+
+def test_dot_is_downloaded(start, tmp_path):
+    with start.expect_download() as download:
+        start.get_by_role("button", name="DOT", exact=True).click()
+    assert download.value.suggested_filename == "WRN-16-2-layers.dot"
+    text = Path(download.value.path()).read_text("utf-8")
+    assert text.startswith("digraph")
+    assert "group3_block2_conv2" in text
+
+
+def test_cold_deep_link_shows_the_frame(fresh_server, page):
+    visit(page, f"{fresh_server.url}/train")
+    expect(page.get_by_role("heading", name="Train")).to_be_visible()
+    for name in ("Architecture", "Train", "Evaluate", "Runs"):
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+    # The old kind of menu has the name of the script's file.
+    expect(page.get_by_role("link", name="dashboard")).to_have_count(0)
+    page.get_by_role("link", name="Architecture", exact=True).click()
+    expect(node(page, "dense")).to_be_visible()
+
+
+def test_the_server_loads_no_tensorflow_for_the_first_page(fresh_server, page):
+    maps = Path(f"/proc/{fresh_server.process.pid}/maps")
+    if not maps.exists():
+        pytest.skip("Needs /proc")
+    visit(page, fresh_server.url)
+    expect(node(page, "dense")).to_be_visible()
+    loaded = maps.read_text()
+    assert "streamlit" in loaded or "python" in loaded
+    assert "tensorflow" not in loaded
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_looks(server, page, theme, width):
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 1000})
+    visit(page, server.url)
+    expect(node(page, "dense")).to_be_visible()
+    screenshot(page, f"architecture-{theme}-{width}")
+    # Nothing sticks out sideways.
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")

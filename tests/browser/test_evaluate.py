@@ -1,0 +1,179 @@
+"""The Evaluate page in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import weight_files
+from tests.browser.browsing import ROOT, Server, screenshot, serve, settled, visit
+from wrn.data import load_cached
+
+RUN = "trained"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with one run on synthetic images and its weights, stored."""
+    home = tmp_path_factory.mktemp("evaluate")
+    command = "train --depth 10 --widen-factor 1 --epochs 2 --limit 2000 --quiet"
+    folders = ["--data", "synthetic", "--runs-folder", str(home / "runs")]
+    subprocess.run(
+        [sys.executable, "-m", "wrn", *command.split(), "--run", RUN, *folders],
+        cwd=ROOT,
+        check=True,
+    )
+    models = home / "models"
+    models.mkdir()
+    weights = home / "runs" / RUN / "best.weights.h5"
+    shutil.copy(weights, models / "WRN-10-1.weights.h5")
+    card = {
+        "recipe": "2 epochs, for this test",
+        "data": "Synthetic",
+        "epochs": 2,
+        "test_accuracy": 0.5,
+    }
+    (models / "WRN-10-1.json").write_text(json.dumps(card))
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WRN_MODELS", str(home / "models"))
+        patch.setenv("WRN_DATA", "synthetic")
+        with serve(home) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let Keras write a whole model that answers class 3, whatever the image."""
+    import keras
+
+    network, places = weight_files.keras_wide_resnet(keras, 10, 1, shortcut_first=True)
+    kernel, bias = places["dense"].get_weights()
+    bias[:] = 0
+    bias[3] = 1
+    places["dense"].set_weights([0 * kernel, bias])
+    path = tmp_path_factory.mktemp("keras") / "from keras.h5"
+    network.save(path)
+    return path
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    box = page.get_by_test_id("stSelectbox").filter(has_text=label)
+    box.get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
+
+
+def evaluate(page: Page) -> None:
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    # TensorFlow is loaded, then the network is compiled.
+    expect(page.locator(".st-key-result_metrics")).to_be_visible(timeout=90_000)
+    settled(page)
+
+
+def accuracy(page: Page) -> str:
+    metric = page.locator(".st-key-result_metrics").get_by_test_id("stMetric").first
+    expect(metric).to_contain_text("Accuracy")
+    return metric.get_by_test_id("stMetricValue").inner_text()
+
+
+def upload(page: Page, file: Path | dict[str, object]) -> None:
+    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
+        file
+    )
+
+
+def test_stored_weights_on_samples(page, server):
+    visit(page, f"{server.url}/evaluate")
+    facts = page.locator(".st-key-recognized")
+    expect(facts).to_contain_text("WRN-10-1")
+    expect(facts).to_contain_text("50.00%")
+    choose(page, "How many", "250")
+    evaluate(page)
+    # Two epochs teach it more than guessing.
+    assert float(accuracy(page).rstrip("%")) > 15
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Synthetic images")
+    for name in ("Accuracy of each class", "Number of images by true and predicted"):
+        chart = page.get_by_role("img", name=re.compile(name))
+        expect(chart.locator("svg.main-svg").first).to_be_visible()
+    images = page.locator(".st-key-images img")
+    expect(images).to_have_count(24)
+    page.get_by_role("radio", name="Confident mistakes").click()
+    expect(page.locator(".st-key-images")).not_to_contain_text("✓")
+    expect(page.locator(".st-key-images")).to_contain_text("✗")
+
+
+def test_weights_of_a_run_by_a_link(page, server, home):
+    visit(page, f"{server.url}/evaluate?weights={RUN}/last")
+    expect(page.locator(".st-key-recognized")).to_contain_text("Synthetic")
+    choose(page, "How many", "All")
+    evaluate(page)
+    shown = accuracy(page)
+    # All test images of the training were 2,000 too, and so was the limit.
+    lines = (home / "runs" / RUN / "metrics.jsonl").read_text().splitlines()
+    assert shown == f"{json.loads(lines[-1])['test_accuracy']:.2%}"
+    stored = json.loads((home / "runs" / RUN / "evaluation.json").read_text())
+    assert shown == f"{stored['accuracy']:.2%}"
+
+
+def test_chosen_weights_live_in_the_url(page, server):
+    visit(page, f"{server.url}/evaluate")
+    choose(page, "Weights", f"{RUN}/best")
+    expect(page).to_have_url(re.compile(f"weights={RUN}(/|%2F)best"))
+    page.reload()
+    settled(page)
+    expect(page.get_by_role("combobox", name=re.compile("Weights"))).to_have_value(
+        f"{RUN}/best"
+    )
+
+
+def test_upload_written_by_keras(page, server, keras_file):
+    visit(page, f"{server.url}/evaluate?weights=Upload+a+file")
+    upload(page, keras_file)
+    facts = page.locator(".st-key-recognized")
+    expect(facts).to_contain_text("WRN-10-1")
+    expect(facts).to_contain_text("legacy model")
+    choose(page, "How many", "100")
+    evaluate(page)
+    labels = load_cached("synthetic").test.labels[:100]
+    assert accuracy(page) == f"{(labels == 3).mean():.2%}"
+    expect(page.get_by_test_id("stMain")).to_contain_text("from keras.h5")
+
+
+def test_upload_that_is_no_weight_file(page, server):
+    visit(page, f"{server.url}/evaluate?weights=Upload+a+file")
+    upload(
+        page,
+        {"name": "notes.h5", "mimeType": "text/plain", "buffer": b"Dear diary, ..."},
+    )
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("must be HDF5 (.h5, .hdf5) or a .keras archive")
+    expect(alert).to_contain_text("Received: text")
+    expect(page.get_by_role("button", name="Evaluate", exact=True)).to_be_disabled()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_looks(page, server, theme, width):
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 2000 if width > 400 else 3600})
+    visit(page, f"{server.url}/evaluate")
+    choose(page, "How many", "250")
+    evaluate(page)
+    expect(page.locator("svg.main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-images img")).to_have_count(24)
+    screenshot(page, f"evaluate-{theme}-{width}")
+    # Nothing sticks out sideways.
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")

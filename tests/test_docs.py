@@ -1,0 +1,78 @@
+"""README is true: its commands run, its files exist."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """Return the lines of README's code blocks of one language."""
+    found = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return [line for block in found for line in block.splitlines()]
+
+
+COMMANDS = [line for line in blocks("console") if line.startswith("python -m wrn")]
+
+
+@pytest.mark.slow
+def test_commands_run_in_their_order(tmp_path):
+    """README's reader stands in the checkout; here, in a folder of their own."""
+    assert len(COMMANDS) >= 5
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    del environment["WRN_HOME"]
+    for command in COMMANDS:
+        words = [sys.executable, *shlex.split(command)[1:]]
+        done = subprocess.run(
+            words,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=250,
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_make_targets_exist():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for line in blocks("console"):
+        if line.startswith("make "):
+            assert line.split()[1] in targets
+
+
+def test_every_kind_of_command_is_shown_or_documented():
+    listed = subprocess.run(
+        [sys.executable, "-m", "wrn", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    commands = re.findall(r"^    ([a-z]+)  ", listed, re.MULTILINE)
+    assert "describe" in commands
+    for command in commands:
+        assert f"python -m wrn {command}" in README, command
+
+
+def test_file_tree_matches_the_disk():
+    listed = {line.split()[0].rstrip("/") for line in blocks("text")}
+    assert listed >= {"dashboard.py", "wrn", "pages", "tests", ".streamlit"}
+    for name in listed:
+        assert (ROOT / name).exists(), name
+    for path in ROOT.iterdir():
+        tracked = path.is_dir() and (path / "__init__.py").exists()
+        if tracked:
+            assert path.name in listed, path.name
+
+
+def test_linked_files_exist():
+    for name in re.findall(r"\]\(((?!http)[^)]+)\)|`(docs/[^`]+)`", README):
+        target = name[0] or name[1]
+        assert (ROOT / target).exists(), target

@@ -1,0 +1,185 @@
+"""The Runs page, without a browser."""
+
+import csv
+import io
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import ROOT
+from tests.training_fakes import (
+    CONFIG,
+    FakeTraining,
+    chart,
+    make_run,
+    named_curves,
+    text_of,
+    values,
+    wait_for,
+)
+from ui.run_details import metrics_csv
+from ui.run_view import curve_points, epochs_done
+from wrn.jobs import manager
+from wrn.runs import RunStore, Status
+
+
+@pytest.fixture
+def page() -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
+    return app.switch_page("pages/runs.py")
+
+
+def open_run(page: AppTest, name: str) -> AppTest:
+    page.query_params["run"] = name
+    return page.run()
+
+
+def buttons(page: AppTest) -> dict[str, object]:
+    return {button.label: button for button in page.button}
+
+
+def test_empty_page_says_what_to_do(page):
+    page.run()
+    assert not page.exception
+    assert "There are no runs yet" in text_of(page)
+    assert len(page.get("page_link")) == 1
+
+
+def test_table_tells_each_run(page):
+    make_run("first")
+    make_run("second", "stopped", seconds=45)
+    page.run()
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("Run")
+    assert set(table.index) == {"first", "second"}
+    assert dict(table.loc["second"]) | {"Started": ""} == {
+        "State": "stopped",
+        "Network": "WRN-10-1",
+        "Images": "synthetic images, 100 images",
+        "Epochs": "2 of 4",
+        "Last accuracy": 0.55,
+        "Best accuracy": 0.6,
+        "Duration": "45 s",
+        "Started": "",
+    }
+    assert table.loc["first", "Epochs"] == "4 of 4"
+    assert "Choose a run" in text_of(page)
+
+
+def test_run_of_the_url_is_shown(page):
+    make_run("first")
+    make_run("second", "stopped")
+    open_run(page, "first")
+    assert not page.exception
+    assert [s.value for s in page.subheader] == ["first"]
+    accuracies = {m.label: m.value for m in page.metric}
+    assert accuracies["Test accuracy"] == "55.00%"
+    assert accuracies["Best"] == "60.00%"
+    curves = named_curves(chart(page, "curves"))
+    assert values(curves["Train", "y"]["x"]) == pytest.approx([0.5, 1, 1.5, 2])
+    assert values(curves["Test", "y2"]["y"]) == pytest.approx([0.6, 0.55])
+    labels = [button.label for button in page.download_button]
+    assert labels == ["Best weights", "Last weights", "Metrics (CSV)"]
+    assert page.json[0].value.find('"widen_factor": 1') > 0
+    assert str(RunStore().open("first").path.resolve()) in page.code[0].value
+    assert "last.weights.h5" in list(page.dataframe[1].value["File"])
+    assert "Resume training" not in buttons(page)
+
+
+def test_unknown_run_of_the_url_is_said(page):
+    make_run("first")
+    open_run(page, "![x](http://example.org/x.png)")
+    assert not page.exception
+    assert "There is no run called" in page.warning[0].value
+    # Nothing of the link is read as markup.
+    assert "\\!\\[x\\]" in page.warning[0].value
+
+
+def test_damaged_run_is_listed_with_its_sentence_and_can_be_deleted(page):
+    make_run("good")
+    make_run("torn").path.joinpath("status.json").write_text('{"state": "ru')
+    make_run("odd").path.joinpath("config.json").write_text('{"model": {"depth": 17}}')
+    page.run()
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("Run")
+    assert dict(table["State"]) == {
+        "good": "finished",
+        "torn": "damaged",
+        "odd": "damaged",
+    }
+    assert "Run torn must have a readable status.json" in text_of(page)
+    assert "Received: 17" in text_of(page)
+    open_run(page, "torn")
+    assert not page.exception
+    buttons(page)["Delete"].click().run()
+    assert {run.name for run in RunStore().list()} == {"good", "odd"}
+
+
+def test_delete(page):
+    run = make_run("first")
+    make_run("second")
+    open_run(page, "first")
+    buttons(page)["Delete"].click().run()
+    assert not page.exception
+    assert not run.path.exists()
+    assert [left.name for left in RunStore().list()] == ["second"]
+    assert "run" not in page.query_params
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed", "interrupted", "running"])
+def test_resume(page, monkeypatch, state):
+    # A run that is said to run, while no process owns it, was interrupted.
+    training = FakeTraining()
+    training.install(monkeypatch)
+    make_run("first", state)
+    open_run(page, "first")
+    shown = "interrupted" if state == "running" else state
+    assert any(shown in m.value for m in page.markdown if "badge" in m.value)
+    buttons(page)["Resume training"].click().run()
+    wait_for(lambda: training.done > 0)
+    assert manager().active().name == "first"
+    page.run()
+    assert not page.exception
+    assert "Pause" in buttons(page)
+    # Nobody deletes what is being written.
+    assert page.get("popover")[-1].proto.popover.disabled
+
+
+def test_run_of_another_process_cannot_be_touched(page):
+    run = make_run("first", "running")
+    run.acquire()
+    try:
+        open_run(page, "first")
+        assert not page.exception
+        assert "Another program trains this run" in text_of(page)
+        assert not {"Resume training", "Pause", "Stop training"} & set(buttons(page))
+    finally:
+        run.release()
+
+
+def test_metrics_as_csv():
+    run = make_run("first")
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "epoch", "epo')
+    rows = list(csv.DictReader(io.StringIO(metrics_csv(run))))
+    assert len(rows) == 6
+    assert rows[2]["kind"] == "epoch"
+    assert float(rows[2]["test_accuracy"]) == 0.6
+    assert rows[0]["test_accuracy"] == ""
+
+
+def test_points_of_an_epoch_that_has_not_ended():
+    records = [{"kind": "step", "epoch": 1, "step": 5, "train_loss": 2.0}]
+    assert curve_points(records) == []
+    (point,) = curve_points(records, steps=20)
+    assert point["epoch"] == 0.25
+    assert point["loss"] == 2.0
+    assert point["accuracy"] is None
+
+
+def test_epochs_done():
+    progress = {"epoch": 4, "epochs": 4}
+    assert epochs_done(Status(state="running", progress=progress)) == 3
+    assert epochs_done(Status(state="finished", progress=progress)) == 4
+    assert epochs_done(Status()) == 0
+    assert CONFIG.train.epochs == 4

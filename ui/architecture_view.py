@@ -1,0 +1,120 @@
+"""The parts of the Architecture page."""
+
+from functools import partial
+
+import streamlit as st
+
+from ui.text import file_size, short_count
+from wrn.architecture import Architecture
+from wrn.graph import (
+    FORMATS,
+    INSTALL_GRAPHVIZ,
+    KINDS,
+    Graph,
+    can_render,
+    facts,
+    render,
+    shape_text,
+    to_dot,
+)
+
+MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+
+
+def metrics(architecture: Architecture) -> None:
+    """Show the sizes of a network in a row."""
+    field = architecture.receptive_field
+    shown = {
+        "Network": (architecture.name, "WRN-depth-widen factor, as in the paper."),
+        "Parameters": (
+            f"{architecture.parameters:,}",
+            "Trainable weights.",
+        ),
+        "Multiply-adds": (
+            short_count(architecture.multiply_adds),
+            f"{architecture.multiply_adds:,} for one image, in convolutions and the "
+            "dense layer.",
+        ),
+        "Receptive field": (
+            f"{field}×{field}",
+            "Pixels that one value after the last 3×3 convolution depends on. It may "
+            "exceed the image of 32×32.",
+        ),
+        "Weight file": (
+            file_size(architecture.weight_bytes),
+            "All weights as 32-bit floats, moving means and variances included.",
+        ),
+    }
+    with st.grid(len(shown), min_column_width=140, key="metrics"):
+        for label, (value, help) in shown.items():
+            st.metric(label, value, help=help, border=True)
+
+
+def node_facts(architecture: Architecture, graph: Graph, selected: str | None) -> None:
+    """Tell about the selected node of a graph."""
+    node = next((node for node in graph.nodes if node.id == selected), None)
+    if node is None:
+        st.caption(
+            "Click a node to see its figures. Zoom with the wheel or + and −, move by "
+            "dragging or with the arrow keys."
+        )
+        return
+    told = facts([architecture.by_name[name] for name in node.layers])
+    with st.container(border=True, horizontal=True, gap="large", key="facts"):
+        st.markdown(f":gray[Node]  \n**{node.id}**", width="content")
+        for label, value in told.items():
+            st.markdown(f":gray[{label}]  \n{value}", width="content")
+
+
+def downloads(architecture: Architecture, level: str) -> None:
+    """Offer the graph as files; where Graphviz is missing, say how to get it."""
+    name = f"{architecture.name}-{level}"
+    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
+        st.download_button(
+            "DOT",
+            partial(to_dot, architecture, level),
+            f"{name}.dot",
+            "text/vnd.graphviz",
+            on_click="ignore",
+            help="The graph as text for Graphviz.",
+        )
+        if not can_render():
+            st.caption(INSTALL_GRAPHVIZ, width="stretch")
+            return
+        for format in FORMATS:
+            st.download_button(
+                format.upper(),
+                partial(_image, architecture, level, format),
+                f"{name}.{format}",
+                MEDIA_TYPES[format],
+                on_click="ignore",
+            )
+
+
+def _image(architecture: Architecture, level: str, format: str) -> bytes:
+    return render(to_dot(architecture, level), format)
+
+
+def layer_table(architecture: Architecture) -> None:
+    """Show every layer as a row."""
+    layers = architecture.layers
+    st.dataframe(
+        {
+            "Layer": [layer.name for layer in layers],
+            "Kind": [KINDS[layer.kind] for layer in layers],
+            "Kernel": [shape_text(layer.kernel or ()) for layer in layers],
+            "Stride": [
+                "" if layer.stride is None else str(layer.stride) for layer in layers
+            ],
+            "Output": [shape_text(layer.output_shape) for layer in layers],
+            "Parameters": [layer.parameters for layer in layers],
+            "Multiply-adds": [layer.multiply_adds for layer in layers],
+            "Receptive field": [layer.receptive_field for layer in layers],
+        },
+        column_config={
+            name: st.column_config.NumberColumn(format="localized")
+            for name in ("Parameters", "Multiply-adds")
+        },
+        hide_index=True,
+        key="layers",
+    )

@@ -1,0 +1,132 @@
+// Draws a Plotly figure on one <div> that stays as long as the chart does.
+
+const CONFIG = {
+  displaylogo: false,
+  // On by default, and would upload the chart.
+  showSendToCloud: false,
+  plotlyServerURL: "",
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+  toImageButtonOptions: { format: "svg" },
+};
+
+const charts = new WeakMap(); // parent element -> chart
+
+// Streamlit calls this for every change of the data or of the theme.
+export default function ({ data, parentElement }) {
+  if (!charts.has(parentElement)) charts.set(parentElement, new Chart(parentElement));
+  const chart = charts.get(parentElement);
+  chart.show(data);
+  return () => {
+    charts.delete(parentElement);
+    chart.remove();
+  };
+}
+
+class Chart {
+  constructor(parent) {
+    this.div = document.createElement("div");
+    this.div.className = "wrn-live-chart";
+    this.div.setAttribute("role", "img");
+    parent.append(this.div);
+
+    this.resizing = new ResizeObserver(() => this.resize());
+    this.resizing.observe(this.div);
+
+    // New data in the middle of a drag would break it off: wait for its end.
+    this.held = false;
+    this.div.addEventListener("pointerdown", () => (this.held = true));
+    this.release = () => {
+      if (!this.held) return;
+      this.held = false;
+      setTimeout(() => this.draw()); // after Plotly has taken the end of the drag
+    };
+    window.addEventListener("pointerup", this.release);
+    window.addEventListener("pointercancel", this.release);
+  }
+
+  show(data) {
+    this.data = data;
+    this.outdated = true;
+    this.div.style.height = `${data.height}px`;
+    this.div.setAttribute("aria-label", data.alt);
+    this.draw();
+  }
+
+  async draw() {
+    try {
+      // The browser loads a module once a page, however often it is imported.
+      await import(new URL(this.data.plotly, document.baseURI));
+    } catch {
+      this.div.textContent = "Plotly could not be loaded. Please reload the page.";
+      return;
+    }
+    // Meanwhile newer data may have come, or the chart may have gone.
+    if (this.held || !this.outdated || !this.div.isConnected) return;
+    this.outdated = false;
+    this.drawn = true;
+    const { data, layout } = JSON.parse(this.data.figure);
+    layout.template = template(getComputedStyle(this.div));
+    layout.uirevision = "constant";
+    layout.autosize = true;
+    await window.Plotly.react(this.div, data, layout, CONFIG);
+  }
+
+  resize() {
+    // A chart in a closed tab has no size; it is drawn when the tab opens.
+    if (this.drawn && this.div.clientWidth) window.Plotly.Plots.resize(this.div);
+  }
+
+  remove() {
+    this.resizing.disconnect();
+    window.removeEventListener("pointerup", this.release);
+    window.removeEventListener("pointercancel", this.release);
+    if (this.drawn) window.Plotly.purge(this.div);
+    this.div.remove();
+  }
+}
+
+// Colours and font of Streamlit's theme as a Plotly template.
+function template(style) {
+  const theme = (name) => style.getPropertyValue(`--st-${name}`).trim();
+  const background = theme("background-color");
+  const text = theme("text-color");
+  const font = theme("font");
+  const border = theme("border-color");
+  const axis = {
+    gridcolor: theme("border-color-light") || border,
+    linecolor: border,
+    zeroline: false,
+    ticks: "",
+    ticklabelstandoff: 4,
+    title: { standoff: 8, font: { size: 13 } },
+  };
+  return {
+    layout: {
+      font: { family: font, color: text, size: 13 },
+      paper_bgcolor: background,
+      plot_bgcolor: background,
+      xaxis: axis,
+      yaxis: axis,
+      hoverlabel: {
+        bgcolor: theme("secondary-background-color"),
+        bordercolor: border,
+        font: { family: font, color: text, size: 13 },
+      },
+      modebar: {
+        bgcolor: "rgba(0,0,0,0)",
+        color: theme("gray-text-color"),
+        activecolor: text,
+      },
+    },
+    data: {
+      heatmap: [
+        {
+          colorscale: [
+            [0, theme("secondary-background-color")],
+            [1, "#3b82d6"],
+          ],
+        },
+      ],
+    },
+  };
+}

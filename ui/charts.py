@@ -1,0 +1,371 @@
+"""Plotly figures from plain data; drawn by `ui.live_chart`, no Streamlit in here.
+
+The figures state no background, text or grid colours: `live_chart` takes those from
+the theme. The colours of the curves are the same in both themes and have a contrast
+of at least 3:1 against both backgrounds.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+Point = Mapping[str, Any]
+
+TRAIN_COLOR = "#3b82d6"
+TEST_COLOR = "#e0701f"
+#: One colour a run where several runs share a chart.
+RUN_COLORS = (
+    TRAIN_COLOR,
+    TEST_COLOR,
+    "#2f9e63",
+    "#c2528b",
+    "#8f6ad6",
+    "#a8761c",
+    "#1495a8",
+    "#7a828f",
+)
+
+#: Most points that a curve is drawn with.
+POINTS_PER_CURVE = 1000
+#: Up to this many points a curve is drawn with markers, so that one point shows.
+POINTS_WITH_MARKERS = 40
+#: Up to this many classes the cells of a confusion matrix carry their numbers.
+CLASSES_WITH_NUMBERS = 20
+
+_RATE_TICKS = {"exponentformat": "power", "nticks": 4}
+
+# For charts of classes, where a part of the axes is of no use.
+_NO_ZOOM: dict[str, Any] = {
+    "hovermode": "closest",
+    "dragmode": False,
+    "modebar": {"remove": ["zoom2d", "pan2d", "resetScale2d"]},
+}
+
+# The panels from top to bottom: y axis, title and share of the height.
+_PANELS = (
+    ("y", "Loss", (0.61, 0.97)),
+    ("y2", "Accuracy", (0.20, 0.56)),
+    ("y3", "Learning rate", (0.0, 0.15)),
+)
+
+
+def training_curves(points: Iterable[Point], held_out: str = "Test") -> go.Figure:
+    """Draw loss, accuracy and learning rate of one run over its epochs.
+
+    Args:
+        points: What was measured, in order of time. Each point has `epoch` (a
+            float, in epochs since the start) and any of `loss` and `accuracy` (of
+            the training images), `test_loss` and `test_accuracy` (of the images
+            held out), and `learning_rate`. Accuracies lie between 0 and 1. A value
+            that is missing, `None` or not finite is left out.
+        held_out: What the images held out are called: "Test" or "Validation".
+
+    Returns:
+        A figure of three panels over one x axis.
+    """
+    figure = _panels()
+    points = list(points)
+    for name, prefix, line in (
+        ("Train", "", {"color": TRAIN_COLOR, "width": 1.5}),
+        (held_out, "test_", {"color": TEST_COLOR, "width": 2}),
+    ):
+        for axis, quantity in (("y", "loss"), ("y2", "accuracy")):
+            figure.add_trace(
+                _curve(
+                    points,
+                    prefix + quantity,
+                    axis,
+                    f"{name} {quantity}",
+                    name=name,
+                    legendgroup=name,
+                    showlegend=axis == "y",
+                    line=line,
+                    uid=prefix + quantity,
+                )
+            )
+    figure.add_trace(
+        _curve(
+            points,
+            "learning_rate",
+            "y3",
+            "Learning rate",
+            showlegend=False,
+            line={"color": RUN_COLORS[-1], "width": 2, "shape": "hv"},
+            uid="learning_rate",
+        )
+    )
+    return figure
+
+
+def compare_curves(
+    runs: Mapping[str, Iterable[Point]], held_out: str = "Test"
+) -> go.Figure:
+    """Draw the curves of several runs over each other, one colour a run.
+
+    Args:
+        runs: The points of each run by its name, as `training_curves` takes them.
+        held_out: What the images held out are called: "Test" or "Validation".
+
+    Returns:
+        A figure of three panels over one x axis. Curves of the training images are
+        dotted.
+    """
+    figure = _panels(f"{held_out.lower()} solid, train dotted")
+    for (run, points), color in zip(
+        runs.items(), itertools.cycle(RUN_COLORS), strict=False
+    ):
+        points = list(points)
+        solid: dict[str, Any] = {"color": color, "width": 2}
+        dotted: dict[str, Any] = {"color": color, "width": 1.5, "dash": "dot"}
+        for quantity, axis, label, line in (
+            ("test_loss", "y", f"{held_out.lower()} loss", solid),
+            ("loss", "y", "train loss", dotted),
+            ("test_accuracy", "y2", f"{held_out.lower()} accuracy", solid),
+            ("accuracy", "y2", "train accuracy", dotted),
+            ("learning_rate", "y3", "learning rate", {**solid, "shape": "hv"}),
+        ):
+            figure.add_trace(
+                _curve(
+                    points,
+                    quantity,
+                    axis,
+                    f"{run} {label}",
+                    name=run,
+                    legendgroup=run,
+                    showlegend=quantity == "test_loss",
+                    line=line,
+                    uid=f"{run}/{quantity}",
+                )
+            )
+    return figure
+
+
+def schedule_curve(
+    learning_rates: Sequence[float], epochs: float | None = None
+) -> go.Figure:
+    """Draw a learning rate schedule.
+
+    Args:
+        learning_rates: Learning rates at equal distances in time.
+        epochs: Length of the schedule in epochs. Defaults to one value an epoch.
+
+    Returns:
+        A figure of one curve, each value held until the next.
+    """
+    count = len(learning_rates)
+    length = float(count if epochs is None else epochs)
+    # The last value is held to the end of the schedule.
+    x = np.linspace(0.0, length, count + 1)
+    y = np.append(np.asarray(learning_rates, np.float64), learning_rates[-1:])
+    x, y = decimate(x[: len(y)], y)
+    figure = _figure(margin={"l": 60, "r": 16, "t": 28, "b": 44})
+    figure.add_scatter(
+        x=_compact(x),
+        y=_compact(y),
+        mode="lines",
+        line={"color": TRAIN_COLOR, "width": 2, "shape": "hv"},
+        hovertemplate="Epoch %{x:.4~g}: %{y:.4~g}<extra></extra>",
+    )
+    figure.update_xaxes(title_text="Epoch", range=[0, length] if count else None)
+    figure.update_yaxes(title_text="Learning rate", rangemode="tozero", **_RATE_TICKS)
+    return figure
+
+
+def confusion_matrix(matrix: npt.ArrayLike, class_names: Sequence[str]) -> go.Figure:
+    """Draw a confusion matrix.
+
+    Args:
+        matrix: Number of images by true class (rows) and predicted class (columns),
+            shape (classes, classes).
+        class_names: Name of each class.
+
+    Returns:
+        A figure with one square cell a pair of classes.
+    """
+    counts = np.asarray(matrix, np.int64)
+    images = counts.sum(axis=1, keepdims=True)
+    share = counts / np.maximum(images, 1)
+    names = list(class_names)
+    numbers = np.where(counts == 0, "", counts.astype(str))
+    figure = _figure(margin={"l": 8, "r": 8, "t": 28, "b": 8}, **_NO_ZOOM)
+    figure.add_heatmap(
+        x=names,
+        y=names,
+        # The root makes the few confusions of a good network visible.
+        z=np.sqrt(share),
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        text=numbers,
+        texttemplate="%{text}" if len(names) <= CLASSES_WITH_NUMBERS else None,
+        customdata=np.dstack([counts, share]),
+        hovertemplate=(
+            "%{customdata[0]:,} of the images of <b>%{y}</b> (%{customdata[1]:.1%})"
+            "<br>taken for <b>%{x}</b><extra></extra>"
+        ),
+    )
+    figure.update_xaxes(
+        title_text="Predicted",
+        tickangle=-45,
+        showgrid=False,
+        constrain="domain",
+        automargin=True,
+    )
+    figure.update_yaxes(
+        title_text="True",
+        showgrid=False,
+        autorange="reversed",
+        scaleanchor="x",
+        constrain="domain",
+        automargin=True,
+    )
+    return figure
+
+
+def per_class_accuracy(
+    accuracies: npt.ArrayLike, class_names: Sequence[str]
+) -> go.Figure:
+    """Draw the accuracy of each class as a bar.
+
+    Args:
+        accuracies: Accuracy of each class between 0 and 1, shape (classes,). NaN
+            stands for a class without images.
+        class_names: Name of each class.
+
+    Returns:
+        A figure of horizontal bars, the classes from top to bottom.
+    """
+    values = np.asarray(accuracies, np.float64)
+    figure = _figure(margin={"l": 8, "r": 16, "t": 28, "b": 44}, bargap=0.3, **_NO_ZOOM)
+    figure.add_bar(
+        x=values,
+        y=[
+            f"{name} (no images)" if np.isnan(value) else name
+            for name, value in zip(class_names, values, strict=True)
+        ],
+        orientation="h",
+        marker={"color": TRAIN_COLOR},
+        texttemplate="%{x:.1%}",
+        textposition="auto",
+        textangle=0,
+        hovertemplate="<b>%{y}</b>: %{x:.2%}<extra></extra>",
+    )
+    figure.update_xaxes(title_text="Accuracy", range=[0, 1], tickformat=".0%")
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+    return figure
+
+
+def decimate(
+    x: npt.ArrayLike, y: npt.ArrayLike, limit: int = POINTS_PER_CURVE
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Thin out a curve without losing its shape.
+
+    Of each bucket of neighbouring points the lowest and the highest stay, and so do
+    the first and the last point of the curve. The width of the buckets is a power of
+    two: while a curve grows, the points already drawn mostly stay where they are.
+
+    Args:
+        x: Positions, shape (n,).
+        y: Finite values, shape (n,).
+        limit: Most points to keep. At least 4.
+
+    Returns:
+        Positions and values of the points kept, in their order.
+    """
+    x = np.asarray(x, np.float64)
+    y = np.asarray(y, np.float64)
+    if len(y) <= limit:
+        return x, y
+    width = 2
+    while 2 * -(-len(y) // width) + 2 > limit:
+        width *= 2
+    starts = range(0, len(y), width)
+    lowest = [start + int(np.argmin(y[start : start + width])) for start in starts]
+    highest = [start + int(np.argmax(y[start : start + width])) for start in starts]
+    kept = np.unique([0, *lowest, *highest, len(y) - 1])
+    return x[kept], y[kept]
+
+
+def _curve(
+    points: list[Point], quantity: str, axis: str, label: str, **style: Any
+) -> go.Scatter:
+    """Draw one quantity of the points on a panel."""
+    pairs = [(p["epoch"], p[quantity]) for p in points if p.get(quantity) is not None]
+    values = np.asarray(pairs, np.float64).reshape(-1, 2)
+    values = values[np.isfinite(values).all(axis=1)]
+    x, y = decimate(values[:, 0], values[:, 1])
+    number = "%{y:.2%}" if axis == "y2" else "%{y:.4~g}"
+    return go.Scatter(
+        x=_compact(x),
+        y=_compact(y),
+        yaxis=axis,
+        mode="lines+markers" if len(x) <= POINTS_WITH_MARKERS else "lines",
+        marker={"size": 5},
+        hovertemplate=f"{label}: {number}<extra></extra>",
+        **style,
+    )
+
+
+def _compact(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Halve what goes to the browser; float32 is finer than any screen."""
+    return values.astype(np.float32)
+
+
+def _panels(subtitle: str = "") -> go.Figure:
+    """Make an empty figure of the three panels over one x axis.
+
+    One axis for all: the panels zoom together, and hovering shows all their values.
+    """
+    figure = _figure(
+        margin={"l": 60, "r": 16, "t": 48, "b": 44},
+        hovermode="x unified",
+        hoversubplots="axis",
+        legend={
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 0.97,
+            "yanchor": "bottom",
+        },
+        xaxis={
+            "title": {"text": "Epoch"},
+            "anchor": "y3",
+            "rangemode": "tozero",
+            "unifiedhovertitle": {"text": "Epoch %{x:.2f}"},
+        },
+        # Without a fixed precision a zoomed axis shows 94.2%, not 94% three times.
+        yaxis2={"tickformat": "~%", "minallowed": 0, "maxallowed": 1},
+        yaxis3=_RATE_TICKS,
+    )
+    for axis, title, domain in _PANELS:
+        figure.update_layout(
+            {
+                axis.replace("y", "yaxis"): {
+                    "anchor": "x",
+                    "domain": domain,
+                    "rangemode": "tozero",
+                }
+            }
+        )
+        figure.add_annotation(
+            text=f"{title} ({subtitle})" if subtitle and axis != "y3" else title,
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=domain[1],
+            yref="paper",
+            yanchor="bottom",
+            showarrow=False,
+        )
+    return figure
+
+
+def _figure(**layout: Any) -> go.Figure:
+    """Make an empty figure without Plotly's own template."""
+    return go.Figure(layout={"template": {}, "hovermode": "x", **layout})

@@ -1,0 +1,157 @@
+"""The result of an evaluation: figures, charts and a gallery of images."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from ui import charts, state
+from ui.live_chart import live_chart
+from ui.text import literal
+from wrn.data import Images
+
+if TYPE_CHECKING:
+    from wrn.evaluation import Evaluation
+
+#: Images in the gallery, and by how much they are enlarged.
+GALLERY_IMAGES = 24
+ENLARGED = 4
+
+ALL, MISTAKES, UNSURE = "First images", "Confident mistakes", "Least sure hits"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A result with what is needed to show it.
+
+    Attributes:
+        report: What `wrn.evaluation.report` returned.
+        evaluation: The probabilities behind it.
+        images: The images, in the same order.
+        seconds: How long it took.
+    """
+
+    report: dict[str, Any]
+    evaluation: "Evaluation"
+    images: Images
+    seconds: float
+
+
+def show(result: Evaluated) -> None:
+    """Show a result."""
+    report = result.report
+    st.subheader(f"{report['name']} on {literal(report['data'])}")
+    st.caption(
+        f"{literal(report['weights'])}, {report['images']:,} test images in "
+        f"{result.seconds:.1f} s, computed in {report['precision']}."
+    )
+    if report["synthetic"]:
+        st.warning(
+            "Synthetic images: this accuracy says nothing about photographs and is "
+            "not to be compared with figures for CIFAR-10."
+        )
+    _metrics(result)
+    for note in report["notes"]:
+        st.caption(literal(note))
+    _charts(report)
+    _gallery(result)
+
+
+def _metrics(result: Evaluated) -> None:
+    report = result.report
+    low, high = report["interval"]
+    shown = {
+        "Accuracy" + " (synthetic)" * report["synthetic"]: (
+            f"{report['accuracy']:.2%}",
+            "Share of the images whose most probable class is the true one.",
+        ),
+        "95% interval": (
+            f"{low:.1%} – {high:.1%}",
+            "Wilson interval: where the accuracy on endless images of this kind "
+            "would be. More images make it narrower.",
+        ),
+        "Loss": (
+            f"{report['loss']:.4f}",
+            "Mean cross-entropy in nats. Guessing among ten classes has 2.3026.",
+        ),
+        "Images": (
+            f"{report['images']:,}",
+            "Test images classified, from the first on.",
+        ),
+    }
+    with st.grid(len(shown), min_column_width=140, key="result_metrics"):
+        for label, (value, help) in shown.items():
+            st.metric(label, value, help=help, border=True)
+
+
+def _charts(report: dict[str, Any]) -> None:
+    names = report["class_names"]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Accuracy by class**")
+        accuracies = np.array(report["per_class_accuracy"], np.float64)
+        live_chart(
+            charts.per_class_accuracy(accuracies, names),
+            key="per_class",
+            height=460,
+            alt="Accuracy of each class: "
+            + ", ".join(
+                f"{name} {'no images' if np.isnan(value) else f'{value:.0%}'}"
+                for name, value in zip(names, accuracies, strict=True)
+            ),
+        )
+    with right:
+        st.markdown("**Confusion matrix**")
+        live_chart(
+            charts.confusion_matrix(report["confusion"], names),
+            key="confusion",
+            height=460,
+            alt="Number of images by true and predicted class",
+        )
+
+
+@st.fragment
+def _gallery(result: Evaluated) -> None:
+    st.markdown("**Images**")
+    evaluation, names = result.evaluation, result.report["class_names"]
+    kind = st.segmented_control(
+        "Which images",
+        (ALL, MISTAKES, UNSURE),
+        default=ALL,
+        required=True,
+        label_visibility="collapsed",
+        key=state.GALLERY,
+    )
+    order = {
+        ALL: np.arange(evaluation.images),
+        MISTAKES: evaluation.most_confident(correct=False),
+        UNSURE: evaluation.most_confident(correct=True)[::-1],
+    }[str(kind)]
+    if not len(order):
+        st.caption("There are none.")
+    with st.grid("auto", min_column_width=110, key="images"):
+        for index in order[:GALLERY_IMAGES].tolist():
+            true = names[evaluation.labels[index]]
+            predicted = names[evaluation.predictions[index]]
+            probability = float(evaluation.probabilities[index].max())
+            with st.container(gap=None):
+                st.image(
+                    _enlarge(result.images.images[index]),
+                    width="stretch",
+                    alt=f"{true}, taken for {predicted}",
+                )
+                st.markdown(_verdict(true, predicted, probability))
+
+
+def _verdict(true: str, predicted: str, probability: float) -> str:
+    guess = f"{literal(predicted)} {probability:.0%}"
+    if predicted == true:
+        return f":green[✓] {guess}"
+    return f":red[**✗ {guess}**]  \n:small[is {literal(true)}]"
+
+
+def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Repeat each pixel, so that the browser does not blur them."""
+    return image.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)

@@ -1,0 +1,158 @@
+"""Forms made from the config classes, which hold the bounds and the help texts."""
+
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from ui import state
+from wrn.config import DEPTHS, Config, ModelConfig, Option, options
+from wrn.errors import ConfigError
+from wrn.graph import LEVELS
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+#: The network that a first visit shows: small enough to read at first sight.
+FIRST_NETWORK = ModelConfig(depth=16, widen_factor=2)
+
+#: A range of at most this many whole numbers gets a slider.
+LONGEST_SLIDER = 50
+
+
+def model_form() -> ModelConfig:
+    """Ask for the network. The answer lives in the URL, so a link reproduces it.
+
+    Returns:
+        The network, with the default number of classes.
+    """
+    depth, widen_factor, dropout = (
+        option for option in options(ModelConfig) if option.name != "classes"
+    )
+    left, middle, right = st.columns(3, gap="medium")
+    return ModelConfig(
+        depth=left.select_slider(
+            depth.label,
+            DEPTHS,
+            value=FIRST_NETWORK.depth,
+            help=depth.help,
+            key=state.DEPTH,
+            bind="query-params",
+        ),
+        widen_factor=middle.slider(
+            widen_factor.label,
+            int(widen_factor.minimum or 1),
+            int(widen_factor.maximum or 20),
+            value=FIRST_NETWORK.widen_factor,
+            help=widen_factor.help,
+            key=state.WIDEN_FACTOR,
+            bind="query-params",
+        ),
+        dropout=right.slider(
+            dropout.label,
+            0.0,
+            0.9,
+            value=FIRST_NETWORK.dropout,
+            step=0.05,
+            format="%g",
+            help=dropout.help,
+            key=state.DROPOUT,
+            bind="query-params",
+        ),
+    )
+
+
+def level_switch() -> str:
+    """Ask for the level of detail of the graph. The answer lives in the URL."""
+    chosen = st.segmented_control(
+        "Level of detail",
+        LEVELS,
+        default="layers",
+        required=True,
+        format_func=str.capitalize,
+        label_visibility="collapsed",
+        key=state.LEVEL,
+        bind="query-params",
+    )
+    return str(chosen)
+
+
+def config_form(
+    config: type[AnyConfig],
+    *,
+    key: str,
+    defaults: AnyConfig | None = None,
+    only: tuple[str, ...] | None = None,
+) -> AnyConfig | None:
+    """Ask for the settings of a config class, one widget a field.
+
+    Args:
+        config: The config class.
+        key: What the widgets' keys begin with: `{key}_{field}`.
+        defaults: Where the widgets start, and the values of the fields that are
+            left out. Defaults to the class's own defaults.
+        only: Names of the fields to ask for. Defaults to all.
+
+    Returns:
+        The settings; or `None` if they are refused, with the reason on the page.
+    """
+    defaults = defaults or config()
+    answers = {
+        option.name: _ask(option, getattr(defaults, option.name), key)
+        for option in options(config)
+        if only is None or option.name in only
+    }
+    try:
+        return defaults.replace(**answers)
+    except ConfigError as error:
+        st.error(str(error))
+        return None
+
+
+def _ask(option: Option, value: Any, key: str) -> Any:
+    """Show the widget that suits a field."""
+    common: dict[str, Any] = {
+        "label": option.label,
+        "help": option.help,
+        "key": f"{key}_{option.name}",
+        "persist_state": "session",
+    }
+    if option.choices:
+        index = option.choices.index(value)
+        return st.selectbox(options=option.choices, index=index, **common)
+    if option.type is bool:
+        return st.checkbox(value=value, **common)
+    if option.type is tuple:
+        text = st.text_input(value=", ".join(f"{v:g}" for v in value), **common)
+        return _numbers(text)
+    if option.type is str:
+        return st.text_input(value=value, **common).strip()
+    if option.type is int and _is_short(option):
+        return st.slider(
+            min_value=option.minimum, max_value=option.maximum, value=value, **common
+        )
+    if option.type is float:
+        common |= {"step": None, "format": "%g"}
+    if option.optional:
+        # A number input can be emptied only if it started empty.
+        st.session_state.setdefault(common["key"], value)
+        value = None
+    # An excluded upper bound is left to the config, which says so in words.
+    return st.number_input(
+        min_value=option.minimum, max_value=option.maximum, value=value, **common
+    )
+
+
+def _is_short(option: Option) -> bool:
+    return (
+        not option.optional
+        and option.minimum is not None
+        and option.maximum is not None
+        and option.maximum - option.minimum <= LONGEST_SLIDER
+    )
+
+
+def _numbers(text: str) -> list[float] | str:
+    """Read `0.3, 0.6`; text that is no list of numbers is left for the refusal."""
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        return text

@@ -1,0 +1,45 @@
+"""Which images to evaluate on, and how many of them."""
+
+import streamlit as st
+
+from ui import state
+from wrn.config import DataConfig, default_source, options
+
+#: How many images may be chosen, beside all.
+COUNTS = (100, 250, 500, 1000, 2500, 5000)
+FIRST_COUNT = 1000
+SYNTHETIC = "synthetic"
+
+
+def choose_images() -> DataConfig:
+    """Ask for the source of the test images and their number."""
+    help_texts = {option.name: option.help for option in options(DataConfig)}
+    left, right = st.columns(2)
+    source = left.selectbox(
+        "Images",
+        dict.fromkeys((default_source(), "cifar10", SYNTHETIC)),
+        help=help_texts["source"],
+        accept_new_options=True,
+        key=state.EVALUATE_SOURCE,
+        persist_state="session",
+    )
+    count = right.selectbox(
+        "How many",
+        (*COUNTS, None),
+        index=COUNTS.index(FIRST_COUNT),
+        format_func=lambda count: "All" if count is None else f"{count:,}",
+        help="The first so many test images. Fewer are faster, more are more exact.",
+        key=state.EVALUATE_IMAGES,
+        persist_state="session",
+    )
+    return DataConfig(source=source or default_source(), limit=count)
+
+
+def offer_synthetic(data: DataConfig) -> None:
+    """Offer the images that need no download."""
+    if data.source != SYNTHETIC:
+        st.button("Use synthetic images", on_click=_choose_synthetic)
+
+
+def _choose_synthetic() -> None:
+    st.session_state[state.EVALUATE_SOURCE] = SYNTHETIC

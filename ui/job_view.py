@@ -1,0 +1,178 @@
+"""One run with its controls, kept up to date for as long as it lives."""
+
+import streamlit as st
+
+from ui import run_view
+from ui.text import literal
+from wrn.config import RunConfig
+from wrn.errors import RunError, WrnError
+from wrn.jobs import JobManager, Snapshot
+from wrn.runs import LIVE_STATES, RESUMABLE_STATES, Run, Status
+
+#: Seconds between two updates of a live run.
+POLL_SECONDS = 1.0
+
+
+def current_run(jobs: JobManager) -> Run | None:
+    """Return the run under way, else the one that changed last, else `None`.
+
+    Every session sees the same one, so a reload or a second tab changes nothing.
+    """
+    live = jobs.live()
+    if live:
+        return jobs.store.open(live[0].name)
+    dated = []
+    for run in jobs.store.list():
+        try:
+            dated.append((run.status().updated, run))
+        except RunError:
+            continue  # The Runs page tells about damaged ones.
+    return max(dated, key=lambda pair: pair[0])[1] if dated else None
+
+
+def status_of(jobs: JobManager, run: Run) -> Status:
+    """Return where a run stands: from its job here, else from its folder.
+
+    Raises:
+        RunError: If the folder is damaged.
+    """
+    job = jobs.snapshot(run.name)
+    return job.status if job and job.live else run.status()
+
+
+def run_panel(jobs: JobManager, run: Run) -> None:
+    """Show a run. While it lives the panel updates itself, and only itself."""
+    try:
+        config = run.config()
+        shown = _outline(jobs, run)
+    except RunError as error:
+        st.error(literal(str(error)))
+        return
+
+    @st.fragment(run_every=POLL_SECONDS if shown[0] else None)
+    def panel() -> None:
+        try:
+            status = status_of(jobs, run)
+            changed = _outline(jobs, run) != shown
+        except RunError as error:
+            st.error(literal(str(error)))
+            return
+        if changed:
+            # The page around the panel changes too, and polling may end.
+            st.rerun()
+        _draw(jobs, run, config, status)
+
+    panel()
+
+
+def _outline(jobs: JobManager, run: Run) -> tuple[bool, tuple[str, ...]]:
+    """Return what the page around the panel depends on."""
+    live = status_of(jobs, run).state in LIVE_STATES
+    return live, tuple(job.name for job in jobs.live())
+
+
+def _draw(jobs: JobManager, run: Run, config: RunConfig, status: Status) -> None:
+    job = jobs.snapshot(run.name)
+    job = job if job and job.live else None
+    records = run.metrics()
+    run_view.header(run.name, _state(jobs, job, status), config)
+    if status.state in LIVE_STATES:
+        _progress(jobs, run, status)
+    run_view.failure(status)
+    _controls(jobs, run, status, job)
+    run_view.figures(status, config, records)
+    run_view.curves(run, config, status, records)
+    _queue(jobs, run)
+
+
+def _state(jobs: JobManager, job: Snapshot | None, status: Status) -> str:
+    """Name the state as the person sees it, what was just asked for included."""
+    if job and job.asked == "stop":
+        return "stopping"
+    if job and job.asked == "pause" and status.state == "running":
+        return "pausing"
+    if status.state == "queued" and _is_active(jobs, job):
+        return "starting"
+    return status.state
+
+
+def _is_active(jobs: JobManager, job: Snapshot | None) -> bool:
+    active = jobs.active()
+    return bool(job and active and active.name == job.name)
+
+
+def _progress(jobs: JobManager, run: Run, status: Status) -> None:
+    if status.state != "queued" or _is_active(jobs, jobs.snapshot(run.name)):
+        run_view.progress_bar(status)
+    elif jobs.active():
+        st.caption("It starts when the trainings before it have ended.")
+    else:
+        st.caption("It starts when another program on this machine stops training.")
+
+
+def _controls(jobs: JobManager, run: Run, status: Status, job: Snapshot | None) -> None:
+    """Offer what can be done with the run now."""
+    with st.container(horizontal=True, vertical_alignment="center", key="controls"):
+        if status.state in RESUMABLE_STATES:
+            _resume(jobs, run, status)
+        elif job:
+            _pause_and_stop(jobs, job)
+        elif status.state in LIVE_STATES:
+            st.caption("Another program trains this run; it can be stopped there.")
+
+
+def _resume(jobs: JobManager, run: Run, status: Status) -> None:
+    if st.button("Resume training", type="primary", key="resume"):
+        try:
+            jobs.resume(run.name)
+        except WrnError as error:
+            st.error(literal(str(error)))
+        else:
+            st.rerun()
+    done = run_view.epochs_done(status)
+    st.caption(
+        f"It goes on after epoch {done:,}."
+        if run.last_weights.is_file() and done
+        else "It starts from the beginning: nothing was saved yet."
+        if not run.last_weights.is_file()
+        else "It goes on where it was saved.",
+        width="stretch",
+    )
+
+
+def _pause_and_stop(jobs: JobManager, job: Snapshot) -> None:
+    name = job.name
+    if job.asked == "pause":
+        st.button("Continue", on_click=jobs.unpause, args=(name,), key="continue")
+    elif job.state == "running":
+        st.button("Pause", on_click=jobs.pause, args=(name,), key="pause")
+    if job.asked != "stop":
+        # A second click confirms. Unlike a dialog it stays open while polling.
+        with st.popover("Stop"):
+            st.write("The training is saved as it is and can be resumed.")
+            st.button(
+                "Stop training",
+                type="primary",
+                on_click=jobs.stop,
+                args=(name,),
+                key="stop",
+            )
+
+
+def _queue(jobs: JobManager, shown: Run) -> None:
+    """List the other trainings that run or wait."""
+    others = [job for job in jobs.live() if job.name != shown.name]
+    if not others:
+        return
+    st.markdown("**Queue**")
+    for job in others:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.write(literal(job.name))
+            st.badge(job.state, color=run_view.STATE_COLORS[job.state])
+            if job.state == "queued":
+                st.button(
+                    "Remove",
+                    on_click=jobs.stop,
+                    args=(job.name,),
+                    key=f"remove_{job.name}",
+                )

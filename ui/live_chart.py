@@ -1,0 +1,83 @@
+"""Plotly charts that take new data without losing the reader's zoom.
+
+`st.plotly_chart` builds its chart anew with every change of the data. Here the
+figure goes to `Plotly.react` on one `<div>` that stays: zoom, hidden curves and the
+open hover label survive. Plotly's JavaScript comes from the installed `plotly`
+package, through Streamlit's static serving (`server.enableStaticServing`).
+"""
+
+import shutil
+import uuid
+from pathlib import Path
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+#: The folder that Streamlit serves: `static/` beside `dashboard.py`.
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+_BUNDLE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+_ASSETS = Path(__file__).parent / "assets"
+
+_component = st.components.v2.component(
+    "wrn_live_chart",
+    js=(_ASSETS / "live_chart.js").read_text(encoding="utf-8"),
+    # Plotly puts its style sheet into the page, where a shadow root has no part in it.
+    isolate_styles=False,
+)
+
+
+def live_chart(
+    figure: go.Figure | str, *, key: str, height: int = 480, alt: str
+) -> None:
+    """Draw a figure, or bring the one drawn before under this key up to date.
+
+    Colours of background, text and grid, and the font, come from the theme.
+
+    Args:
+        figure: The figure, or its JSON text.
+        key: Identity of the chart: what is drawn under the same key keeps its zoom.
+        height: Height in pixels. The width follows the page.
+        alt: What the chart shows, for people who cannot see it.
+    """
+    try:
+        address = publish_plotly(STATIC)
+    except OSError as error:
+        st.error(f"Plotly's script could not be put into {STATIC}: {error.strerror}.")
+        return
+    _component(
+        key=key,
+        data={
+            "figure": figure if isinstance(figure, str) else figure.to_json(),
+            "height": height,
+            "alt": alt,
+            "plotly": address,
+        },
+    )
+
+
+def publish_plotly(folder: Path) -> str:
+    """Put Plotly's JavaScript into a folder that Streamlit serves.
+
+    Safe to call from several processes at once, and quick where the file is there.
+
+    Args:
+        folder: The folder `static/` beside the main script.
+
+    Returns:
+        Address of the file, relative to a page of the app. The name carries Plotly's
+        version, so that no browser keeps an old one.
+
+    Raises:
+        OSError: If the folder or the file cannot be written.
+    """
+    published = folder / f"plotly-{plotly.__version__}.min.js"
+    if not published.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        # A copy: Streamlit serves no link that leads out of the folder.
+        copy = folder / f"{published.name}.{uuid.uuid4().hex}"
+        shutil.copyfile(_BUNDLE, copy)
+        copy.replace(published)
+    return f"app/static/{published.name}"

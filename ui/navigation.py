@@ -1,0 +1,39 @@
+"""The pages of the dashboard and their menu."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import state
+
+ICON = str(Path(__file__).parent / "assets" / "icon.png")
+LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
+
+
+# Pages have no icons: Streamlit would fetch a Material icon from another host.
+def sections() -> list[st.Page]:
+    """Return the pages in the order of the menu."""
+    return [
+        st.Page("pages/architecture.py", title="Architecture", default=True),
+        st.Page("pages/train.py", title="Train"),
+        st.Page("pages/evaluate.py", title="Evaluate"),
+        st.Page("pages/runs.py", title="Runs"),
+    ]
+
+
+def navigation() -> st.Page:
+    """Show the menu and return the page that was asked for."""
+    return st.navigation(sections(), position="top")
+
+
+def require_frame() -> None:
+    """Start over inside the frame if a page was run without it.
+
+    Streamlit takes a `pages/` folder for its older kind of multipage app until
+    `st.navigation` is called once. The first visit to a fresh server by a deep
+    link, such as /train, therefore runs the page's file alone. Every page calls
+    this first.
+    """
+    if state.FRAMED not in st.session_state:
+        navigation()
+        st.rerun()

@@ -1,0 +1,117 @@
+"""What a run left: downloads, settings, files, and its end."""
+
+import csv
+import io
+from pathlib import Path
+
+import streamlit as st
+
+from ui import state
+from ui.run_view import moment
+from ui.text import file_size, literal
+from wrn.config import RunConfig
+from wrn.errors import WrnError
+from wrn.jobs import JobManager
+from wrn.runs import Run
+
+#: Columns of the CSV file, the fields of a run's metrics.
+COLUMNS = (
+    "kind",
+    "epoch",
+    "step",
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "learning_rate",
+)
+
+
+def downloads(run: Run) -> None:
+    """Offer weights and curves as files."""
+    texts = {
+        run.best_weights: ("Best weights", "Those with the highest accuracy."),
+        run.last_weights: (
+            "Last weights",
+            "Those of the last epoch, with what a resume needs.",
+        ),
+    }
+    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
+        for path, (label, help) in texts.items():
+            if path in run.weights:
+                st.download_button(
+                    label,
+                    path.read_bytes,
+                    f"{run.name}-{path.name}",
+                    "application/x-hdf5",
+                    help=help,
+                    on_click="ignore",
+                )
+        st.download_button(
+            "Metrics (CSV)",
+            lambda: metrics_csv(run),
+            f"{run.name}.csv",
+            "text/csv",
+            help="Loss, accuracy and learning rate of the curves.",
+            on_click="ignore",
+        )
+
+
+def metrics_csv(run: Run) -> str:
+    """Write the metrics of a run as CSV, one record a row."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(run.metrics())
+    return text.getvalue()
+
+
+def settings(config: RunConfig) -> None:
+    """Show every setting."""
+    with st.expander("Settings"):
+        st.json(config.to_dict())
+
+
+def files(run: Run) -> None:
+    """List the files of a run."""
+    with st.expander("Files"):
+        st.code(str(run.path.resolve()), language=None)
+        try:
+            found = [(path.name, path.stat()) for path in _files(run)]
+        except OSError as error:
+            st.error(literal(f"The folder cannot be read: {error}"))
+            return
+        st.dataframe(
+            {
+                "File": [name for name, _ in found],
+                "Size": [file_size(status.st_size) for _, status in found],
+                "Changed": [moment(status.st_mtime) for _, status in found],
+            },
+            hide_index=True,
+        )
+
+
+def delete_button(jobs: JobManager, run: Run, *, live: bool) -> None:
+    """Offer to delete a run; a second click confirms."""
+    with st.popover(
+        "Delete run",
+        disabled=live,
+        help="A run under way must be stopped first." if live else None,
+    ):
+        st.write(f"Delete {literal(run.name)} with all its files? There is no undo.")
+        if st.button("Delete", type="primary", key="delete"):
+            try:
+                jobs.store.delete(run.name)
+            except WrnError as error:
+                st.error(literal(str(error)))
+            else:
+                st.query_params.pop(state.RUN, None)
+                st.rerun()
+
+
+def _files(run: Run) -> list[Path]:
+    return sorted(
+        path
+        for path in run.path.iterdir()
+        if path.is_file() and not path.name.startswith(".")
+    )

@@ -1,0 +1,214 @@
+"""How one run stands: state, progress, figures, curves, failure.
+
+Run folders may have been edited by hand: every figure is checked before it is shown.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any, Literal
+
+import streamlit as st
+
+from ui.charts import training_curves
+from ui.live_chart import live_chart
+from ui.text import duration, literal, percent
+from wrn.config import DataConfig, RunConfig
+from wrn.runs import Run, Status
+
+CURVES_HEIGHT = 560
+
+Color = Literal["gray", "blue", "orange", "green", "red"]
+STATE_COLORS: dict[str, Color] = {
+    "queued": "gray",
+    "starting": "blue",
+    "running": "blue",
+    "pausing": "orange",
+    "paused": "orange",
+    "stopping": "orange",
+    "stopped": "gray",
+    "interrupted": "orange",
+    "finished": "green",
+    "failed": "red",
+    "damaged": "red",
+}
+
+#: What is said about results on pictures that the program drew.
+SYNTHETIC_NOTE = "Synthetic images: these figures say nothing about real ones."
+
+
+def header(name: str, state: str, config: RunConfig) -> None:
+    """Show the name of a run with its state."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(literal(name), anchor=False, width="content")
+        st.badge(state, color=STATE_COLORS[state])
+        if is_synthetic(config.data):
+            st.badge("synthetic images", color="orange", help=SYNTHETIC_NOTE)
+    st.caption(f"{config.model.name} on {literal(data_name(config.data))}")
+
+
+def progress_bar(status: Status) -> None:
+    """Show how far a live run is."""
+    epoch, epochs, step, steps = (
+        figure(status.progress, name) for name in ("epoch", "epochs", "step", "steps")
+    )
+    if not (epoch and epochs and steps):
+        st.progress(0.0, "Preparing: TensorFlow, images and network are loaded…")
+        return
+    done = (epoch - 1 + (step or 0) / steps) / epochs
+    text = [f"Epoch {epoch:,.0f} of {epochs:,.0f}"]
+    if _phase(status) == "testing":
+        text.append("measuring the images held out")
+    else:
+        text.append(f"batch {step or 0:,.0f} of {steps:,.0f}")
+    left = figure(status.progress, "seconds_left")
+    if left is not None:
+        text.append(f"{duration(left)} left")
+    st.progress(min(max(done, 0.0), 1.0), " · ".join(text))
+
+
+def figures(status: Status, config: RunConfig, records: list[dict[str, Any]]) -> None:
+    """Show the figures of a run in a row."""
+    held_out = held_out_name(config.data)
+    epochs = [record for record in records if record.get("kind") == "epoch"]
+    last = epochs[-1] if epochs else {}
+    best = [figure(record, "test_accuracy") for record in epochs]
+    speed = figure(status.progress, "images_per_second")
+    shown = {
+        f"{held_out} accuracy": percent(figure(last, "test_accuracy")),
+        "Best": percent(max((b for b in best if b is not None), default=None)),
+        "Train accuracy": percent(_latest(status, "accuracy", last, "train_accuracy")),
+        "Train loss": _loss(_latest(status, "loss", last, "train_loss")),
+        "Images/s": "–" if speed is None else f"{speed:,.0f}",
+        "Time": duration(_seconds(status)),
+    }
+    with st.grid(len(shown), min_column_width=130, key="figures"):
+        for label, value in shown.items():
+            st.metric(label, value, border=True)
+    notes = [literal(str(status.device)[:300]) if status.device else ""]
+    notes += [SYNTHETIC_NOTE] if is_synthetic(config.data) else []
+    if any(notes):
+        st.caption("  \n".join(filter(None, notes)))
+
+
+def failure(status: Status) -> None:
+    """Say why a run failed."""
+    if status.state != "failed":
+        return
+    st.error(literal(str(status.error)[:2000]) or "The cause is not known.")
+    if status.traceback:
+        with st.expander("Traceback"):
+            st.code(str(status.traceback)[-20_000:], language=None)
+
+
+def curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> None:
+    """Draw the curves of a run. They keep the reader's zoom while points come."""
+    points = curve_points(records, figure(status.progress, "steps"))
+    if not points:
+        st.caption("The curves begin with the first steps.")
+        return
+    live_chart(
+        training_curves(points, held_out_name(config.data)),
+        key=f"curves_{run.name}",
+        height=CURVES_HEIGHT,
+        alt=f"Loss, accuracy and learning rate of {run.name} by epoch",
+    )
+
+
+def curve_points(
+    records: Iterable[Mapping[str, Any]], steps: float | None = None
+) -> list[dict[str, float | None]]:
+    """Turn the records of a run into points for `ui.charts.training_curves`.
+
+    Args:
+        records: What `wrn.runs.Run.metrics` returns.
+        steps: Steps an epoch, for a first epoch that has not ended yet.
+
+    Returns:
+        One point a record, at its place in epochs. Records without a usable place
+        are left out.
+    """
+    records = list(records)
+    for record in records:
+        if record.get("kind") == "epoch":
+            steps = figure(record, "step") or steps
+    points = []
+    for record in records:
+        epoch, step = figure(record, "epoch"), figure(record, "step")
+        if epoch is None:
+            continue
+        if record.get("kind") == "epoch":
+            named = {name: name for name in ("test_loss", "test_accuracy")}
+            place = epoch
+        elif step is not None and steps:
+            named = {
+                "loss": "train_loss",
+                "accuracy": "train_accuracy",
+                "learning_rate": "learning_rate",
+            }
+            place = epoch - 1 + step / steps
+        else:
+            continue
+        point = {name: figure(record, key) for name, key in named.items()}
+        points.append({"epoch": place, **point})
+    return points
+
+
+def figure(record: Mapping[str, Any] | None, name: str) -> float | None:
+    """Return a number of a record; `None` if it is missing or no usable number."""
+    value = record.get(name) if isinstance(record, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # False for NaN too.
+    return float(value) if abs(value) < 1e15 else None
+
+
+def epochs_done(status: Status) -> int:
+    """Return how many epochs of a run are done."""
+    epoch, epochs = (figure(status.progress, name) for name in ("epoch", "epochs"))
+    done = epochs if status.state == "finished" else epoch and epoch - 1
+    return int(max(done or 0, 0))
+
+
+def data_name(data: DataConfig) -> str:
+    """Name the images of a run in a few words."""
+    names = {"cifar10": "CIFAR-10", "synthetic": "synthetic images"}
+    name = names.get(data.source, PurePath(data.source).name[:60] or "images")
+    return f"{name}, {data.limit:,} images" if data.limit else name
+
+
+def held_out_name(data: DataConfig) -> str:
+    """Name the images that a run is measured on."""
+    return "Validation" if data.validation else "Test"
+
+
+def is_synthetic(data: DataConfig) -> bool:
+    """Whether the program draws the images itself."""
+    return data.source == "synthetic"
+
+
+def moment(seconds: float) -> str:
+    """Write a time since 1970 as local date and time."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "–"
+
+
+def _phase(status: Status) -> Any:
+    progress = status.progress
+    return progress.get("phase") if isinstance(progress, Mapping) else None
+
+
+def _latest(status: Status, name: str, last: Mapping[str, Any], key: str) -> Any:
+    """Return the figure of the epoch under way, else that of the last one."""
+    now = figure(status.progress, name)
+    return figure(last, key) if now is None else now
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _seconds(status: Status) -> float:
+    return figure(vars(status), "seconds") or 0.0

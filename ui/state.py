@@ -1,0 +1,34 @@
+"""Every session key and every cached resource, in one place.
+
+Keys of widgets that are bound to the URL are also the names of its parameters:
+`?depth=28&widen_factor=10`.
+"""
+
+#: Set once the router has drawn the frame.
+FRAMED = "framed"
+
+# Bound to the URL.
+DEPTH = "depth"
+WIDEN_FACTOR = "widen_factor"
+DROPOUT = "dropout"
+LEVEL = "level"
+WEIGHTS = "weights"
+#: The chosen run; kept in the URL without a widget.
+RUN = "run"
+
+#: The graph component; holds the selected node.
+GRAPH = "graph"
+
+# The Evaluate page: its widgets, and the last result.
+UPLOAD = "upload"
+EVALUATE_SOURCE = "evaluate_source"
+EVALUATE_IMAGES = "evaluate_images"
+GALLERY = "gallery"
+EVALUATED = "evaluated"
+
+# The Train page: what the keys of its widgets begin with, and those with names.
+TRAIN = "train"
+DATA = "data"
+OUTPUT = "output"
+TRAIN_SOURCE = "train_source"
+RUN_NAME = "run_name"

@@ -1,0 +1,148 @@
+"""The settings of a new training, in the order in which a person decides them."""
+
+import math
+
+import streamlit as st
+
+from ui import state
+from ui.charts import schedule_curve
+from ui.forms import AnyConfig, config_form, model_form
+from ui.live_chart import live_chart
+from ui.text import literal
+from wrn.config import (
+    DataConfig,
+    OutputConfig,
+    RunConfig,
+    TrainConfig,
+    default_source,
+    options,
+)
+from wrn.errors import WrnError
+from wrn.jobs import JobManager
+from wrn.schedule import learning_rate
+
+#: What most people set; the rest is folded away.
+DATA_FIRST = ("limit",)
+TRAIN_FIRST = ("epochs", "batch_size", "learning_rate", "schedule", "precision")
+
+#: The schedule is drawn from at least this many values.
+SCHEDULE_VALUES = 400
+
+SOURCE_NOTES = {
+    "cifar10": "60,000 photographs of 32×32 pixels in ten classes. Downloaded once "
+    "(170 MB) where this machine has no copy yet.",
+    "synthetic": "Pictures that the program draws, to try everything without a "
+    "download. Results on them say nothing about real images.",
+}
+
+
+def run_form() -> RunConfig | None:
+    """Ask for all settings of a training.
+
+    Returns:
+        The settings; or `None` if some are refused, with the reason on the page.
+    """
+    st.markdown("**Network**")
+    model = model_form()
+    st.markdown("**Images**")
+    data = _data_form()
+    st.markdown("**Training**")
+    with st.grid(len(TRAIN_FIRST), min_column_width=150, key="train_first"):
+        train = config_form(TrainConfig, key=state.TRAIN, only=TRAIN_FIRST)
+    with st.expander("More settings"):
+        data = _rest(DataConfig, data, state.DATA, ("source", *DATA_FIRST))
+        train = _rest(TrainConfig, train, state.TRAIN, TRAIN_FIRST)
+        output = _rest(OutputConfig, OutputConfig(), state.OUTPUT, ("runs_folder",))
+        st.text_input(
+            "Name of the run",
+            placeholder="The network and the time",
+            help="Letters, digits, dots, dashes and underscores. The run's folder "
+            "has this name.",
+            max_chars=100,
+            key=state.RUN_NAME,
+            persist_state="session",
+        )
+    if train:
+        _schedule(train)
+    if not (data and train and output):
+        return None
+    return RunConfig(model=model, data=data, train=train, output=output)
+
+
+def start_button(jobs: JobManager, config: RunConfig | None) -> None:
+    """Offer to start the training, or to queue it behind the one that runs."""
+    waiting = bool(jobs.live())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            "Add to the queue" if waiting else "Start training",
+            type="primary",
+            disabled=config is None,
+            key="start",
+        )
+        if config is None:
+            st.caption("A setting above needs another value first.", width="stretch")
+        elif waiting:
+            st.caption(
+                "A training is under way; this one will start after it.",
+                width="stretch",
+            )
+    if pressed and config:
+        try:
+            jobs.submit(config, st.session_state[state.RUN_NAME].strip() or None)
+        except WrnError as error:
+            st.error(literal(str(error)))
+        else:
+            st.rerun()
+
+
+def _data_form() -> DataConfig | None:
+    help_texts = {option.name: option.help for option in options(DataConfig)}
+    left, right = st.columns([3, 1], gap="medium")
+    with left:
+        source = st.selectbox(
+            "Source",
+            dict.fromkeys((default_source(), "cifar10", "synthetic")),
+            help=help_texts["source"],
+            accept_new_options=True,
+            key=state.TRAIN_SOURCE,
+            persist_state="session",
+        )
+    source = source or default_source()
+    with right:
+        data = config_form(
+            DataConfig,
+            key=state.DATA,
+            defaults=DataConfig(source=source),
+            only=DATA_FIRST,
+        )
+    st.caption(SOURCE_NOTES.get(source, "A copy on this machine."))
+    return data
+
+
+def _rest(
+    config: type[AnyConfig],
+    answered: AnyConfig | None,
+    key: str,
+    without: tuple[str, ...],
+) -> AnyConfig | None:
+    """Ask for the settings that are not asked for elsewhere."""
+    names = tuple(o.name for o in options(config) if o.name not in without)
+    st.caption(config.section.capitalize())
+    with st.grid(4, min_column_width=180, key=f"rest_{key}"):
+        answer = config_form(config, key=key, defaults=answered, only=names)
+    return answer if answered else None
+
+
+def _schedule(train: TrainConfig) -> None:
+    """Draw the learning rate that the training will have."""
+    steps_per_epoch = math.ceil(SCHEDULE_VALUES / train.epochs)
+    rates = [
+        learning_rate(train, step, steps_per_epoch)
+        for step in range(train.epochs * steps_per_epoch)
+    ]
+    live_chart(
+        schedule_curve(rates, train.epochs),
+        key="schedule",
+        height=190,
+        alt=f"Learning rate over {train.epochs} epochs, at most {max(rates):g}",
+    )

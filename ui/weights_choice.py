@@ -1,0 +1,196 @@
+"""Which weights: stored ones, those of a run, or a file that the person uploads."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ui import state
+from ui.loading import inspect_weights
+from ui.text import file_size, literal
+from wrn.runs import Run, RunStore
+from wrn.stored import Card, list_stored
+
+UPLOAD = "Upload a file"
+FILE_TYPES = ("h5", "hdf5", "keras")
+#: Unit of the server's limit.
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class ChosenWeights:
+    """Weights to evaluate, before anything is known about their content.
+
+    Attributes:
+        label: What to call them on screen.
+        identity: Stands for the content: a changed file has another one.
+        path: The file; `None` for an upload.
+        content: The bytes of an upload.
+        card: What is known about stored weights.
+        run: The run that they belong to.
+    """
+
+    label: str
+    identity: str
+    path: Path | None = None
+    content: memoryview | None = None
+    card: Card | None = None
+    run: Run | None = None
+
+    @contextmanager
+    def file(self) -> Iterator[Path]:
+        """Lend the file. That of an upload has a random name and is deleted."""
+        if self.path is not None:
+            yield self.path
+        else:
+            with tempfile.NamedTemporaryFile(prefix="wrn-upload-") as file:
+                file.write(self.content or b"")
+                file.flush()
+                yield Path(file.name)
+
+
+def choose_weights() -> ChosenWeights | None:
+    """Ask for weights. The answer lives in the URL, so a link reproduces it.
+
+    Returns:
+        The weights, or `None` as long as no usable file is uploaded.
+    """
+    files = _known_files()
+    _warn_of_a_stale_link([*files, UPLOAD])
+    label = st.selectbox(
+        "Weights",
+        [*files, UPLOAD],
+        help="Stored weights come with this program. Each run has those of its last "
+        "epoch and those with the best accuracy.",
+        key=state.WEIGHTS,
+        bind="query-params",
+    )
+    if label != UPLOAD:
+        return files[label]
+    if not files:
+        st.caption("There are no stored weights and no runs yet.")
+    return _uploaded()
+
+
+def recognize(chosen: ChosenWeights) -> dict[str, Any] | None:
+    """Tell what the weights are; a file that is no Wide ResNet is refused in words.
+
+    Returns:
+        What `wrn.weights.inspect` reports, or `None` if the file is refused.
+    """
+    report, refusal = inspect_weights(chosen.identity, chosen)
+    if report is None:
+        st.error(f"**{literal(chosen.label)}:** {literal(refusal)}")
+        return None
+    facts = _facts(report) | _card_facts(chosen.card)
+    with st.container(border=True, horizontal=True, gap="medium", key="recognized"):
+        for label, value in facts.items():
+            st.markdown(f":gray[{label}]  \n{literal(value)}", width="content")
+    notes = [*report["notes"], chosen.card.note if chosen.card else ""]
+    for note in filter(None, notes):
+        st.caption(literal(note))
+    return report
+
+
+def _known_files() -> dict[str, ChosenWeights]:
+    """Return the stored weights and those of the runs by their label."""
+    files = [
+        ChosenWeights(
+            stored.name, _identity(stored.path), stored.path, card=stored.card
+        )
+        for stored in list_stored()
+    ] + [
+        ChosenWeights(
+            f"{run.name}/{path.name.partition('.')[0]}",
+            _identity(path),
+            path,
+            run=run,
+        )
+        for run in RunStore().list()
+        for path in reversed(run.weights)
+    ]
+    return {file.label: file for file in files}
+
+
+def _identity(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path}, gone"  # deleted just now; reading it says so
+    return f"{path}, {status.st_mtime_ns}, {status.st_size}"
+
+
+def _warn_of_a_stale_link(labels: list[str]) -> None:
+    """Say so if a link names weights that are gone; the box shows others."""
+    asked = st.query_params.get(state.WEIGHTS)
+    if asked is not None and asked not in labels:
+        st.warning(f"There are no weights called {literal(asked[:120])} here.")
+
+
+def _uploaded() -> ChosenWeights | None:
+    limit = st.get_option("server.maxUploadSize") * MEBIBYTE
+    upload = st.file_uploader(
+        "Weight file",
+        FILE_TYPES,
+        help="Written by Keras 2 or 3, or by this program. It is read as plain numbers "
+        "and never run. Nothing leaves this machine.",
+        key=state.UPLOAD,
+    )
+    if upload is None:
+        return None
+    # Checked here too: the browser's own check is not to be relied on.
+    if upload.size > limit:
+        st.error(
+            f"A file may have at most {file_size(limit)}. "
+            f"Received: {file_size(upload.size)}"
+        )
+        return None
+    content = upload.getbuffer()
+    identity = f"SHA-256 {hashlib.sha256(content).hexdigest()}"
+    return ChosenWeights(upload.name[:120], identity, content=content)
+
+
+def _facts(report: Mapping[str, Any]) -> dict[str, str]:
+    facts = {
+        "Network": report["name"],
+        "Parameters": f"{report['parameters']:,}",
+        "Classes": f"{report['classes']}",
+        "Format": report["format"],
+        "Written by": report["writer"],
+    }
+    # What the file says about itself may be anything.
+    data, result = (_object(report["metadata"], key) for key in ("data", "result"))
+    if isinstance(name := data.get("name"), str):
+        facts["Trained on"] = name[:60]
+    if isinstance(epochs := result.get("epochs"), int):
+        facts["Epochs"] = f"{epochs:,}"
+    if isinstance(accuracy := result.get("test_accuracy"), float):
+        facts["Accuracy then"] = f"{accuracy:.2%}"
+    return facts
+
+
+def _object(metadata: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = metadata.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _card_facts(card: Card | None) -> dict[str, str]:
+    if card is None:
+        return {}
+    facts = {
+        "Recipe": card.recipe,
+        "Trained on": card.data,
+        "Epochs": "" if card.epochs is None else f"{card.epochs:,}",
+        "Accuracy on its card": _percent(card.test_accuracy),
+        "With flips": _percent(card.test_accuracy_flip),
+    }
+    return {label: value for label, value in facts.items() if value}
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{fraction:.2%}"
