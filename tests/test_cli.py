@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+from tests.conftest import ROOT
 from wrn.cli import main
 from wrn.runs import RunStore
 
@@ -175,7 +175,7 @@ def test_killed_training_is_interrupted_and_resumes_to_the_same_end():
     assert store.open("broken").status().state == "finished"
     metrics = [store.open(n).path / "metrics.jsonl" for n in ("whole", "broken")]
     assert metrics[0].read_bytes() == metrics[1].read_bytes()
-    from test_training import assert_same_arrays
+    from tests.test_training import assert_same_arrays
 
     assert_same_arrays(
         store.open("whole").last_weights, store.open("broken").last_weights

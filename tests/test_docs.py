@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -25,7 +26,11 @@ COMMANDS = [line for line in blocks("console") if line.startswith("python -m wrn
 def test_commands_run_in_their_order(tmp_path):
     """README's reader stands in the checkout; here, in a folder of their own."""
     assert len(COMMANDS) >= 5
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "WRN_MODELS": str(tmp_path / "models"),
+    }
     del environment["WRN_HOME"]
     for command in COMMANDS:
         words = [sys.executable, *shlex.split(command)[1:]]

@@ -3,8 +3,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
+from tests.conftest import ROOT
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.runs import Run, RunStore, Status

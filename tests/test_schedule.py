@@ -31,7 +31,7 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_almost_nothing():
     assert rates[peak] == pytest.approx(0.2)
     assert rates[0] == pytest.approx(0.2 / 100)
     assert 0 < rates[-1] < 0.2 / 250
-    rising = [b - a for a, b in itertools.pairwise(rates)]
+    rising = [b - a for a, b in itertools.pairwise(rates[: peak + 1])]
     assert rising == pytest.approx([0.2 / 100] * peak)
     falling = [b - a for a, b in zip(rates[peak:-1], rates[peak + 1 :], strict=True)]
     assert falling == pytest.approx([-0.2 / 301] * len(falling))

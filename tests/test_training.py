@@ -9,8 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import ROOT
 
+from tests.conftest import ROOT
 from wrn.config import (
     DataConfig,
     ModelConfig,
@@ -230,8 +230,8 @@ tf.config.set_logical_device_configuration(
     cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from pathlib import Path
-from conftest import striped_images
-from test_training import small
+from tests.conftest import striped_images
+from tests.test_training import small
 from wrn.data import CLASS_NAMES, Dataset
 from wrn.devices import Devices
 from wrn.runs import RunStore
@@ -254,7 +254,7 @@ def test_two_devices_follow_the_curve_of_one(tmp_path):
         [sys.executable, "-c", TWO_DEVICES, str(tmp_path)],
         check=True,
         cwd=ROOT,
-        env={**__import__("os").environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         timeout=200,
     )

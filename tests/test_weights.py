@@ -11,8 +11,8 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-import weight_files as samples
 
+from tests import weight_files as samples
 from wrn import weights
 from wrn.errors import WeightsError
 from wrn.weights import reader
