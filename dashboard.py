@@ -7,5 +7,5 @@ from ui import navigation, state
 st.set_page_config(page_title="Wide ResNets", page_icon=navigation.ICON, layout="wide")
 st.logo(navigation.LOGO, size="large")
 page = navigation.navigation()
-st.session_state[state.FRAMED] = True
+st.session_state[state.PAGE] = page.title
 page.run()

@@ -21,14 +21,17 @@ LONGEST_SLIDER = 50
 def model_form() -> ModelConfig:
     """Ask for the network. The answer lives in the URL, so a link reproduces it.
 
+    The network goes along from page to page within a session.
+
     Returns:
         The network, with the default number of classes.
     """
     depth, widen_factor, dropout = (
         option for option in options(ModelConfig) if option.name != "classes"
     )
+    _bring_network()
     left, middle, right = st.columns(3, gap="medium")
-    return ModelConfig(
+    network = ModelConfig(
         depth=left.select_slider(
             depth.label,
             DEPTHS,
@@ -58,6 +61,21 @@ def model_form() -> ModelConfig:
             bind="query-params",
         ),
     )
+    st.session_state[state.NETWORK] = (network, st.session_state.get(state.PAGE))
+    return network
+
+
+def _bring_network() -> None:
+    """On arrival from another page, set the widgets to the network chosen there.
+
+    When the page changes, Streamlit drops the parameters that were bound to the
+    other page's widgets. Back and forward still restore what the address tells.
+    """
+    network, page = st.session_state.get(state.NETWORK, (None, None))
+    if network and page != st.session_state.get(state.PAGE):
+        st.session_state[state.DEPTH] = network.depth
+        st.session_state[state.WIDEN_FACTOR] = network.widen_factor
+        st.session_state[state.DROPOUT] = network.dropout
 
 
 def level_switch() -> str:

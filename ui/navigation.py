@@ -34,6 +34,6 @@ def require_frame() -> None:
     link, such as /train, therefore runs the page's file alone. Every page calls
     this first.
     """
-    if state.FRAMED not in st.session_state:
+    if state.PAGE not in st.session_state:
         navigation()
         st.rerun()

@@ -4,13 +4,15 @@ Keys of widgets that are bound to the URL are also the names of its parameters:
 `?depth=28&widen_factor=10`.
 """
 
-#: Set once the router has drawn the frame.
-FRAMED = "framed"
+#: The title of the page that the router shows; set once the frame is drawn.
+PAGE = "page"
 
 # Bound to the URL.
 DEPTH = "depth"
 WIDEN_FACTOR = "widen_factor"
 DROPOUT = "dropout"
+#: The network, and the title of the page on which it was last shown.
+NETWORK = "network"
 LEVEL = "level"
 WEIGHTS = "weights"
 #: The chosen run; kept in the URL without a widget.

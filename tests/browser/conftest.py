@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests import weight_files
 from tests.browser.browsing import Server, serve
 
 CHROMIUM_ARGUMENTS = [
@@ -58,6 +59,21 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let Keras write a whole model that answers class 3, whatever the image."""
+    import keras
+
+    network, places = weight_files.keras_wide_resnet(keras, 10, 1, shortcut_first=True)
+    kernel, bias = places["dense"].get_weights()
+    bias[:] = 0
+    bias[3] = 1
+    places["dense"].set_weights([0 * kernel, bias])
+    path = tmp_path_factory.mktemp("keras") / "from keras.h5"
+    network.save(path)
+    return path
 
 
 @pytest.fixture

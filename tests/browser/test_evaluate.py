@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests import weight_files
 from tests.browser.browsing import ROOT, Server, screenshot, serve, settled, visit
+from tests.browser.steps import accuracy, choose, evaluate, upload
 from wrn.data import load_cached
 
 RUN = "trained"
@@ -50,47 +50,6 @@ def server(home: Path) -> Iterator[Server]:
         patch.setenv("WRN_DATA", "synthetic")
         with serve(home) as running:
             yield running
-
-
-@pytest.fixture(scope="module")
-def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Let Keras write a whole model that answers class 3, whatever the image."""
-    import keras
-
-    network, places = weight_files.keras_wide_resnet(keras, 10, 1, shortcut_first=True)
-    kernel, bias = places["dense"].get_weights()
-    bias[:] = 0
-    bias[3] = 1
-    places["dense"].set_weights([0 * kernel, bias])
-    path = tmp_path_factory.mktemp("keras") / "from keras.h5"
-    network.save(path)
-    return path
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    box = page.get_by_test_id("stSelectbox").filter(has_text=label)
-    box.get_by_role("combobox").click()
-    page.get_by_role("option", name=option, exact=True).click()
-    settled(page)
-
-
-def evaluate(page: Page) -> None:
-    page.get_by_role("button", name="Evaluate", exact=True).click()
-    # TensorFlow is loaded, then the network is compiled.
-    expect(page.locator(".st-key-result_metrics")).to_be_visible(timeout=90_000)
-    settled(page)
-
-
-def accuracy(page: Page) -> str:
-    metric = page.locator(".st-key-result_metrics").get_by_test_id("stMetric").first
-    expect(metric).to_contain_text("Accuracy")
-    return metric.get_by_test_id("stMetricValue").inner_text()
-
-
-def upload(page: Page, file: Path | dict[str, object]) -> None:
-    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
-        file
-    )
 
 
 def test_stored_weights_on_samples(page, server):

@@ -4,13 +4,23 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.browsing import Server, screenshot, serve, visit
+from tests.browser.steps import (
+    chart,
+    points,
+    press,
+    shown_range,
+    start_training,
+    state,
+    wait_for_points,
+    wait_for_updates,
+    zoom,
+)
 
 #: 40 steps an epoch, and a record of each: curves that grow all the time.
 LIMIT, BATCH_SIZE, EPOCHS = 640, 16, 500
-CHART = "Loss, accuracy and learning rate of"
 
 
 @pytest.fixture(scope="module")
@@ -19,72 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def state(page: Page, name: str) -> Locator:
-    return page.locator(".stBadge, [data-testid=stBadge]").get_by_text(name, exact=True)
-
-
-def chart(page: Page) -> Locator:
-    return page.get_by_role("img", name=re.compile(CHART))
-
-
-def points(page: Page) -> int:
-    """Return the number of points of the curve of the training loss."""
-    return chart(page).evaluate("div => div._fullData[0].x.length")
-
-
-def wait_for_points(page: Page, count: int) -> None:
-    page.wait_for_function(
-        "([div, count]) => div._fullData && div._fullData[0].x.length >= count",
-        arg=[chart(page).element_handle(), count],
-        timeout=60_000,
-    )
-
-
-def wait_for_updates(page: Page, count: int) -> None:
-    """Wait until the server has sent more points this many times."""
-    for _ in range(count):
-        wait_for_points(page, points(page) + 1)
-
-
-def fill(page: Page, label: str, value: str) -> None:
-    box = page.get_by_label(label, exact=True)
-    box.fill(value)
-    box.press("Enter")
-    expect(box).to_have_value(value)
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def choose_synthetic(page: Page) -> None:
-    page.get_by_role("combobox", name=re.compile("Source")).click()
-    page.get_by_role("option", name="synthetic").click()
-
-
-def zoom(page: Page) -> list[float]:
-    """Zoom into the middle third of the loss panel; return the range shown."""
-    before = chart(page).evaluate("div => div.layout.xaxis.range[0]")
-    chart(page).scroll_into_view_if_needed()
-    box = chart(page).locator(".nsewdrag").first.bounding_box()
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] / 3, middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2, middle)
-    page.mouse.move(box["x"] + box["width"] * 2 / 3, middle)
-    page.mouse.up()
-    page.wait_for_function(
-        "([div, start]) => div.layout.xaxis.range[0] > start",
-        arg=[chart(page).element_handle(), before],
-    )
-    return shown_range(page)
-
-
-def shown_range(page: Page) -> list[float]:
-    return chart(page).evaluate("div => div.layout.xaxis.range")
-
-
-def start_training(page: Page, server: Server) -> None:
+def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     visit(page, f"{server.url}/?depth=10&widen_factor=1")
     page.get_by_role("link", name="Train", exact=True).click()
     expect(page.get_by_text("Nothing has been trained yet")).to_be_visible()
@@ -92,17 +37,7 @@ def start_training(page: Page, server: Server) -> None:
     expect(page.get_by_role("slider", name="Depth")).to_have_attribute(
         "aria-valuetext", "10"
     )
-    choose_synthetic(page)
-    fill(page, "Image limit", str(LIMIT))
-    fill(page, "Batch size", str(BATCH_SIZE))
-    fill(page, "Epochs", str(EPOCHS))
-    screenshot(page, "train-form")
-    press(page, "Start training")
-    expect(chart(page)).to_be_visible(timeout=120_000)
-
-
-def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
-    start_training(page, server)
+    start_training(page, limit=LIMIT, batch_size=BATCH_SIZE, epochs=EPOCHS)
     expect(state(page, "running")).to_be_visible()
     expect(state(page, "synthetic images")).to_be_visible()
     expect(
@@ -161,7 +96,8 @@ def test_looks(server, page, name, theme, width):
     page.set_viewport_size({"width": width, "height": 1800})
     visit(page, f"{server.url}/{name}")
     if name == "runs":
-        page.locator("canvas").first.click(position={"x": 20, "y": 55})
+        # The table is drawn; an invisible layer above it takes the clicks.
+        page.locator("canvas").first.click(position={"x": 20, "y": 55}, force=True)
     expect(chart(page).locator(".scatterlayer .js-line").first).to_be_visible()
     screenshot(page, f"{name}-{theme}-{width}")
     # Nothing sticks out sideways.

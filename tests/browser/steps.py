@@ -1,0 +1,110 @@
+"""What a visitor does on the Train and Evaluate pages."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.browsing import screenshot, settled
+
+CHART = "Loss, accuracy and learning rate of"
+
+
+def state(page: Page, name: str) -> Locator:
+    return page.locator(".stMarkdownBadge").get_by_text(name, exact=True).first
+
+
+def chart(page: Page) -> Locator:
+    return page.get_by_role("img", name=re.compile(CHART))
+
+
+def points(page: Page) -> int:
+    """Return the number of points of the curve of the training loss."""
+    return chart(page).evaluate("div => div._fullData[0].x.length")
+
+
+def wait_for_points(page: Page, count: int) -> None:
+    page.wait_for_function(
+        "([div, count]) => div._fullData && div._fullData[0].x.length >= count",
+        arg=[chart(page).element_handle(), count],
+        timeout=60_000,
+    )
+
+
+def wait_for_updates(page: Page, count: int) -> None:
+    """Wait until the server has sent more points this many times."""
+    for _ in range(count):
+        wait_for_points(page, points(page) + 1)
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    box = page.get_by_label(label, exact=True)
+    box.fill(value)
+    box.press("Enter")
+    expect(box).to_have_value(value)
+
+
+def press(page: Page, name: str) -> None:
+    # Streamlit shows a "Stop" of its own while a page runs.
+    buttons = page.get_by_role("button", name=name, exact=True)
+    buttons.and_(page.locator(":not([kind=header])")).click()
+
+
+def zoom(page: Page) -> list[float]:
+    """Zoom into the middle third of the loss panel; return the range shown."""
+    before = chart(page).evaluate("div => div.layout.xaxis.range[0]")
+    chart(page).scroll_into_view_if_needed()
+    box = chart(page).locator(".nsewdrag").first.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 3, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.move(box["x"] + box["width"] * 2 / 3, middle)
+    page.mouse.up()
+    page.wait_for_function(
+        "([div, start]) => div.layout.xaxis.range[0] > start",
+        arg=[chart(page).element_handle(), before],
+    )
+    return shown_range(page)
+
+
+def shown_range(page: Page) -> list[float]:
+    return chart(page).evaluate("div => div.layout.xaxis.range")
+
+
+def start_training(page: Page, *, limit: int, batch_size: int, epochs: int) -> None:
+    """Fill in the form of the Train page, start, and wait for the curves."""
+    page.get_by_role("combobox", name=re.compile("Source")).click()
+    page.get_by_role("option", name="synthetic").click()
+    fill(page, "Image limit", str(limit))
+    fill(page, "Batch size", str(batch_size))
+    fill(page, "Epochs", str(epochs))
+    screenshot(page, "train-form")
+    press(page, "Start training")
+    expect(chart(page)).to_be_visible(timeout=120_000)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    box = page.get_by_test_id("stSelectbox").filter(has_text=label)
+    box.get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
+
+
+def evaluate(page: Page) -> None:
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    # TensorFlow is loaded, then the network is compiled.
+    expect(page.locator(".st-key-result_metrics")).to_be_visible(timeout=90_000)
+    settled(page)
+
+
+def accuracy(page: Page) -> str:
+    metric = page.locator(".st-key-result_metrics").get_by_test_id("stMetric").first
+    expect(metric).to_contain_text("Accuracy")
+    return metric.get_by_test_id("stMetricValue").inner_text()
+
+
+def upload(page: Page, file: Path | dict[str, object]) -> None:
+    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
+        file
+    )
