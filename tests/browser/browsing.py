@@ -29,6 +29,7 @@ class Server:
 
     url: str
     process: subprocess.Popen[bytes]
+    runs: Path
 
 
 @contextlib.contextmanager
@@ -54,7 +55,7 @@ def serve(home: Path, script: str = "dashboard.py") -> Iterator[Server]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(f"http://127.0.0.1:{port}", process)
+    server = Server(f"http://127.0.0.1:{port}", process, home / "runs")
     try:
         _wait_for_health(server, log)
         yield server

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests import weight_files
 from tests.browser.browsing import Server, serve
@@ -91,6 +98,7 @@ def page(browser: Browser) -> Iterator[Page]:
     )
     page.on("request", lambda r: inside.match(r.url) or outside.append(r.url))
     page.on("websocket", lambda w: inside.match(w.url) or outside.append(w.url))
+    page.on("response", lambda r: _is_refused(r) and errors.append(r.url))
     page.on("console", lambda m: _is_error(m) and errors.append(m.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
@@ -99,7 +107,13 @@ def page(browser: Browser) -> Iterator[Page]:
     assert errors == []
 
 
-def _is_error(message: ConsoleMessage) -> bool:
+def _is_refused(response: Response) -> bool:
     # On a deep link Streamlit looks for its server below the page's path first.
-    probing = "404" in message.text and "/_stcore/" in message.location["url"]
-    return message.type == "error" and not probing
+    probing = response.status == 404 and "/_stcore/" in response.url
+    return response.status >= 400 and not probing
+
+
+def _is_error(message: ConsoleMessage) -> bool:
+    # Refused requests are looked at by themselves, where their address is known.
+    refused = message.text.startswith("Failed to load resource: the server responded")
+    return message.type == "error" and not refused

@@ -24,6 +24,7 @@ def points(page: Page) -> int:
 
 
 def wait_for_points(page: Page, count: int) -> None:
+    expect(chart(page)).to_be_visible(timeout=60_000)
     page.wait_for_function(
         "([div, count]) => div._fullData && div._fullData[0].x.length >= count",
         arg=[chart(page).element_handle(), count],
