@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import navigation, state
 
-st.set_page_config(page_title="Wide ResNets", page_icon=navigation.ICON, layout="wide")
+st.set_page_config(page_title="Wide ResNets", page_icon=navigation.LOGO, layout="wide")
 st.logo(navigation.LOGO, size="large")
 page = navigation.navigation()
 st.session_state[state.PAGE] = page.title

@@ -142,10 +142,18 @@ def _resume(jobs: JobManager, run: Run, status: Status) -> None:
 
 def _pause_and_stop(jobs: JobManager, job: Snapshot) -> None:
     name = job.name
+    # One of the two is always there: were the place of "Stop" to move, the browser
+    # would draw it anew and close what a person has just opened.
     if job.asked == "pause":
         st.button("Continue", on_click=jobs.unpause, args=(name,), key="continue")
-    elif job.state == "running":
-        st.button("Pause", on_click=jobs.pause, args=(name,), key="pause")
+    else:
+        st.button(
+            "Pause",
+            on_click=jobs.pause,
+            args=(name,),
+            disabled=job.state != "running" or job.asked == "stop",
+            key="pause",
+        )
     if job.asked != "stop":
         # A second click confirms. Unlike a dialog it stays open while polling.
         with st.popover("Stop"):

@@ -6,7 +6,8 @@ import streamlit as st
 
 from ui import state
 
-ICON = str(Path(__file__).parent / "assets" / "icon.png")
+#: Also the page's icon: an SVG travels inside the page, while a bitmap is a file of
+#: its own, which an impatient click can make Streamlit drop before it is fetched.
 LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
 
 
