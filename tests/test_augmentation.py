@@ -54,3 +54,27 @@ def test_gather_equals_numpys_reflected_pad_crop_and_flip(random):
         padded = np.pad(images[index], ((4, 4), (4, 4), (0, 0)), mode="reflect")
         crop = padded[4 + down : 36 + down, 4 + right : 36 + right]
         np.testing.assert_array_equal(image, crop[:, ::-1] if flip else crop)
+
+
+def test_blanked_squares_lie_everywhere_alike_and_apart_from_the_crops():
+    seed = tf.constant((1, 2), tf.int32)
+    centers = augmentation.draw_centers(seed, 40_000, 32, 32).numpy()
+    cells = np.zeros((32, 32))
+    np.add.at(cells, tuple(centers.T), 1)
+    assert stats.chisquare(cells.ravel()).pvalue > 0.001
+    offsets, _ = drawn(40_000)
+    assert stats.pearsonr(centers[:, 0], offsets[:, 0]).pvalue > 0.001
+
+
+def test_cut_out_blanks_a_square_cut_at_the_border(random):
+    images = random.normal(size=(4, 32, 32, 3)).astype(np.float32)
+    centers = [(16, 10), (0, 0), (31, 31), (5, 30)]
+    for size in (5, 8):
+        found = augmentation.cut_out(
+            tf.constant(images), tf.constant(centers, tf.int32), size
+        ).numpy()
+        expected = images.copy()
+        for image, (row, column) in zip(expected, centers, strict=True):
+            top, left = row - size // 2, column - size // 2
+            image[max(top, 0) : top + size, max(left, 0) : left + size] = 0
+        np.testing.assert_array_equal(found, expected)

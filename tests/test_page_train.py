@@ -65,8 +65,8 @@ def test_first_visit_says_what_to_do(page):
     # The network that Architecture opens with; the training of the paper.
     assert page.select_slider(key="depth").value == 16
     assert page.slider(key="widen_factor").value == 2
-    assert page.number_input(key="train_epochs").value == 200
-    assert page.number_input(key="train_batch_size").value == 128
+    assert page.number_input(key="train_paper_epochs").value == 200
+    assert page.number_input(key="train_paper_batch_size").value == 128
 
 
 def test_network_chosen_on_architecture_is_taken(page):
@@ -84,18 +84,18 @@ def test_schedule_is_drawn_before_the_start(page):
     # The paper: 0.1, times 0.2 at epochs 60, 120 and 160 of 200.
     assert np.unique(rates) == pytest.approx([0.0008, 0.004, 0.02, 0.1])
     assert chart(page, "schedule")["layout"]["xaxis"]["range"] == [0, 200]
-    page.selectbox(key="train_schedule").set_value("constant").run()
+    page.selectbox(key="train_paper_schedule").set_value("constant").run()
     rates = values(chart(page, "schedule")["data"][0]["y"])
     assert np.unique(rates) == pytest.approx([0.1])
 
 
 def test_refused_setting_disables_the_start(page):
     page.run()
-    page.text_input(key="train_milestones").set_value("often").run()
+    page.text_input(key="train_paper_milestones").set_value("often").run()
     assert not page.exception
     assert "milestones must be" in text_of(page)
     assert buttons(page)["Start training"].disabled
-    page.text_input(key="train_milestones").set_value("0.5").run()
+    page.text_input(key="train_paper_milestones").set_value("0.5").run()
     assert not buttons(page)["Start training"].disabled
 
 
@@ -135,9 +135,9 @@ def test_settings_of_the_form_reach_the_run(page, training):
     page.select_slider(key="depth").set_value(22)
     page.slider(key="widen_factor").set_value(1)
     page.slider(key="dropout").set_value(0.3)
-    page.number_input(key="train_epochs").set_value(7)
+    page.number_input(key="train_paper_epochs").set_value(7)
     page.number_input(key="data_limit").set_value(500)
-    page.selectbox(key="train_schedule").set_value("one-cycle")
+    page.selectbox(key="train_paper_schedule").set_value("one-cycle")
     page.text_input(key="run_name").set_value("mine")
     start(page, training)
     config = RunStore().open("mine").config()

@@ -95,9 +95,11 @@ def test_it_learns_and_records(store, dataset):
     assert again.loss == pytest.approx(epochs[-1]["test_loss"], abs=1e-5)
 
 
-@pytest.mark.parametrize("stop_at", [3, 5, 8])
-def test_stopped_and_resumed_ends_exactly_like_uninterrupted(store, dataset, stop_at):
-    config = small()
+@pytest.mark.parametrize(("stop_at", "averaging"), [(3, 0.0), (5, 0.0), (8, 0.9)])
+def test_stopped_and_resumed_ends_exactly_like_uninterrupted(
+    store, dataset, stop_at, averaging
+):
+    config = small(averaging=averaging)
     whole = store.create(config, "whole")
     train(config, dataset, whole)
     parts = store.create(config, "parts")

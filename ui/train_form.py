@@ -19,6 +19,7 @@ from wrn.config import (
 )
 from wrn.errors import WrnError
 from wrn.jobs import JobManager
+from wrn.recipes import RECIPES, Recipe, note
 from wrn.schedule import learning_rate
 
 #: What most people set; the rest is folded away.
@@ -47,11 +48,22 @@ def run_form() -> RunConfig | None:
     st.markdown("**Images**")
     data = _data_form()
     st.markdown("**Training**")
+    recipe = _recipe()
+    # Each recipe has widgets of its own, which start at its values.
+    data_key, train_key = (f"{key}_{recipe.name}" for key in (state.DATA, state.TRAIN))
     with st.grid(len(TRAIN_FIRST), min_column_width=150, key="train_first"):
-        train = config_form(TrainConfig, key=state.TRAIN, only=TRAIN_FIRST)
+        train = config_form(
+            TrainConfig,
+            key=train_key,
+            defaults=recipe.config(TrainConfig),
+            only=TRAIN_FIRST,
+        )
     with st.expander("More settings"):
-        data = _rest(DataConfig, data, state.DATA, ("source", *DATA_FIRST))
-        train = _rest(TrainConfig, train, state.TRAIN, TRAIN_FIRST)
+        given = data and recipe.config(DataConfig).replace(
+            source=data.source, limit=data.limit
+        )
+        data = _rest(DataConfig, given, data_key, ("source", *DATA_FIRST))
+        train = _rest(TrainConfig, train, train_key, TRAIN_FIRST)
         output = _rest(OutputConfig, OutputConfig(), state.OUTPUT, ("runs_folder",))
         st.text_input(
             "Name of the run",
@@ -66,7 +78,30 @@ def run_form() -> RunConfig | None:
         _schedule(train)
     if not (data and train and output):
         return None
-    return RunConfig(model=model, data=data, train=train, output=output)
+    config = note(
+        RunConfig(model=model, data=data, train=train, output=output), recipe.name
+    )
+    if config.changed:
+        st.caption("Changed against the recipe: " + literal("; ".join(config.changed)))
+    return config
+
+
+def _recipe() -> Recipe:
+    """Ask for the recipe and tell about it."""
+    name = st.selectbox(
+        "Recipe",
+        RECIPES,
+        help="Where the settings below start. Each can be changed; the run records "
+        "what was.",
+        key=state.RECIPE,
+        persist_state="session",
+    )
+    chosen = RECIPES[name]
+    st.caption(
+        f"{chosen.summary}  \n**Source:** {chosen.source}. **To expect:** "
+        f"{chosen.expected}. **Cost:** {chosen.cost}."
+    )
+    return chosen
 
 
 def start_button(jobs: JobManager, config: RunConfig | None) -> None:

@@ -1,12 +1,13 @@
-"""Random flips and reflected crops of a whole batch, as one gather.
+"""Random flips, reflected crops and blanked squares of a whole batch.
 
-Each output pixel is looked up at its source: the crop's offset, the reflection at
-the border and the flip are arithmetic on indices. One gather from the images in
-memory then takes the place of a padded copy and of one operation per image.
+Flips and crops are one gather. Each output pixel is looked up at its source: the
+crop's offset, the reflection at the border and the flip are arithmetic on indices,
+in place of a padded copy and of one operation per image.
 
 Source:
     The authors' augmentation.lua and train_cifar.sh: flip half of the images,
     pad by 4 reflected pixels on each side, crop 32x32 at a uniform offset.
+    Blanked squares are the cutout of DeVries & Taylor, arXiv:1708.04552.
 """
 
 from typing import Any
@@ -58,6 +59,50 @@ def gather(images: Any, indices: Any, offsets: Any, flips: Any) -> Any:
     pixels = (indices[:, None, None] * height + rows[:, :, None]) * width
     pixels = pixels + columns[:, None, :]
     return tf.gather(tf.reshape(images, (-1, channels)), pixels)
+
+
+def draw_centers(seed: Any, batch_size: int, height: int, width: int) -> Any:
+    """Draw the centers of the squares to blank, uniform over the image.
+
+    Args:
+        seed: int32 tensor of shape (2,), as for `draw`, of which it is independent.
+        batch_size: Number of images.
+        height: Of the images, in pixels.
+        width: Of the images, in pixels.
+
+    Returns:
+        Row and column, int32 (batch_size, 2).
+    """
+    seeds = tf.random.experimental.stateless_split(
+        tf.random.experimental.stateless_fold_in(seed, 2), 2
+    )
+    return tf.stack(
+        [
+            tf.random.stateless_uniform((batch_size,), each, 0, size, tf.int32)
+            for each, size in zip(
+                tf.unstack(seeds, num=2), (height, width), strict=True
+            )
+        ],
+        axis=1,
+    )
+
+
+def cut_out(images: Any, centers: Any, size: int) -> Any:
+    """Blank a square of each image, which may hang over its border.
+
+    Args:
+        images: Preprocessed, float (batch, height, width, channels): 0 is the mean.
+        centers: int32 (batch, 2), as `draw_centers` returns them.
+        size: Side of the squares in pixels. An even one reaches size / 2 pixels up
+            and left of its center, and one less down and right.
+    """
+    height, width = images.shape[1:3]
+    first = centers - size // 2
+    rows = tf.range(height) - first[:, :1]
+    columns = tf.range(width) - first[:, 1:]
+    rows, columns = ((each >= 0) & (each < size) for each in (rows, columns))
+    blank = rows[:, :, None, None] & columns[:, None, :, None]
+    return tf.where(blank, tf.zeros((), images.dtype), images)
 
 
 def _reflect(positions: Any, size: int) -> Any:

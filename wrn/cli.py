@@ -5,6 +5,7 @@ progress and errors to stderr. Exit codes: 0 fine, 1 failed, 2 wrong usage.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from wrn import __version__
+from wrn import __version__, recipes
 from wrn.config import (
     SECTIONS,
     Config,
@@ -138,9 +139,14 @@ def _describe(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     from wrn.runs import RunStore
 
-    config = RunConfig(
-        **{name: _config(section, arguments) for name, section in SECTIONS.items()}
-    )
+    if arguments.list_recipes:
+        return _list_recipes(arguments)
+    recipe = recipes.recipe(arguments.recipe or recipes.DEFAULT_RECIPE)
+    sections = {
+        name: recipe.config(section).replace(**_given(section, arguments))
+        for name, section in SECTIONS.items()
+    }
+    config = recipes.note(RunConfig(**sections), recipe.name)
     store = RunStore(runs_folder(config.output))
     if arguments.resume:
         if not arguments.run:
@@ -151,6 +157,18 @@ def _train(arguments: argparse.Namespace) -> int:
     else:
         run = store.create(config, arguments.run)
     return _execute(run, arguments)
+
+
+def _list_recipes(arguments: argparse.Namespace) -> int:
+    listed = recipes.RECIPES.values()
+    if arguments.json:
+        _print_json([dataclasses.asdict(recipe) for recipe in listed])
+        return 0
+    for recipe in listed:
+        print(recipe.name)
+        for label in ("summary", "source", "expected", "cost"):
+            print(f"  {label + ':':<10}{getattr(recipe, label)}")
+    return 0
 
 
 def _execute(run: Any, arguments: argparse.Namespace) -> int:
@@ -374,6 +392,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--resume", action="store_true", help="go on with the run named by --run"
     )
+    train.add_argument(
+        "--recipe",
+        metavar="NAME",
+        choices=tuple(recipes.RECIPES),
+        help=f"{', '.join(recipes.RECIPES)}: where the settings start that are not "
+        f"given (default: {recipes.DEFAULT_RECIPE}, whose values stand below)",
+    )
+    train.add_argument(
+        "--list-recipes", action="store_true", help="tell about the recipes, and end"
+    )
     for section in SECTIONS.values():
         _add_options(train, section)
 
@@ -521,6 +549,11 @@ def _config(section: type[Config], arguments: argparse.Namespace) -> Any:
 
 def _refuse_changes(arguments: argparse.Namespace, config: RunConfig) -> None:
     """Refuse to resume a run with other settings than it was begun with."""
+    if arguments.recipe not in (None, config.recipe):
+        raise ConfigError(
+            f"recipe must be {config.recipe}, as in the run that resumes, or left out. "
+            f"Received: {arguments.recipe!r}"
+        )
     for name, section in SECTIONS.items():
         stored = getattr(config, name)
         for field, value in _given(section, arguments).items():

@@ -320,6 +320,15 @@ class DataConfig(Config):
         minimum=0,
         maximum=16,
     )
+    cutout: int = _option(
+        0,
+        "Cutout",
+        "Side, in pixels, of a square that is blanked at a random place of each "
+        "training image. 0, as in the paper, turns it off; 8 to 16 spare a long "
+        "training some overfitting.",
+        minimum=0,
+        maximum=32,
+    )
     validation: int = _option(
         0,
         "Validation images",
@@ -415,6 +424,15 @@ class TrainConfig(Config):
         minimum=0.0,
         maximum=1.0,
     )
+    averaging: float = _option(
+        0.0,
+        "Weight averaging",
+        "Measure and keep a moving average of the weights in place of the weights: "
+        "every 5 steps it keeps this share of itself. 0 turns it off, as in the "
+        "paper; 0.99 suits short trainings.",
+        minimum=0.0,
+        below=1.0,
+    )
     label_smoothing: float = _option(
         0.0,
         "Label smoothing",
@@ -478,16 +496,35 @@ class OutputConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """All settings of one run. Round-trips through JSON."""
+    """All settings of one run. Round-trips through JSON.
+
+    Attributes:
+        model: The network.
+        data: The images.
+        train: The training.
+        output: What the run leaves.
+        recipe: Name of the recipe that it was made from, if it was.
+        changed: What was changed against the recipe, a line a setting.
+    """
 
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
+    recipe: str | None = None
+    changed: tuple[str, ...] = ()
+
+    def with_recipe(self, name: str, changed: tuple[str, ...]) -> Self:
+        """Return the settings with a note of where they come from."""
+        return dataclasses.replace(self, recipe=name, changed=changed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as nested plain JSON types."""
-        return {name: getattr(self, name).to_dict() for name in SECTIONS}
+        sections = {name: getattr(self, name).to_dict() for name in SECTIONS}
+        if self.recipe is None:
+            return sections
+        origin = {"name": self.recipe, "changed": list(self.changed)}
+        return {"recipe": origin, **sections}
 
     def to_json(self) -> str:
         """Return the settings as indented JSON text."""
@@ -500,15 +537,20 @@ class RunConfig:
         Raises:
             ConfigError: If a section or field is unknown or a value refused.
         """
-        if not isinstance(settings, dict) or not set(settings) <= set(SECTIONS):
+        known = {"recipe", *SECTIONS}
+        if not isinstance(settings, dict) or not set(settings) <= known:
             received = sorted(settings) if isinstance(settings, dict) else settings
             raise ConfigError(
                 f"A run has the sections {', '.join(SECTIONS)}. Received: {received!r}"
             )
         sections: dict[str, Any] = {
-            name: SECTIONS[name].from_dict(value) for name, value in settings.items()
+            name: SECTIONS[name].from_dict(value)
+            for name, value in settings.items()
+            if name in SECTIONS
         }
-        return cls(**sections)
+        if "recipe" not in settings:
+            return cls(**sections)
+        return cls(**sections, **_origin(settings["recipe"]))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -522,6 +564,16 @@ class RunConfig:
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"A run config must be JSON. Received: {error}") from None
         return cls.from_dict(settings)
+
+
+def _origin(stored: Any) -> dict[str, Any]:
+    """Read the note about the recipe, from a file that may have been edited."""
+    match stored:
+        case {"name": str(name), "changed": list(changed)}:
+            return {"recipe": name, "changed": tuple(map(str, changed))}
+    raise ConfigError(
+        f"recipe must have a name and a list of changes. Received: {stored!r:.200}"
+    )
 
 
 #: The sections of a run, in the order in which a person decides them.

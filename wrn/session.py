@@ -6,6 +6,7 @@ There is no input pipeline to distribute.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn import augmentation
+from wrn.averaging import WeightAverage
 from wrn.config import RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
@@ -38,6 +40,7 @@ class Session:
         model: The Keras model.
         optimizer: The optimizer; with float16, wrapped for loss scaling.
         sgd: The optimizer itself, which holds the learning rate.
+        average: The moving average of the weights, if one is kept.
         classifier: The model with its preprocessing.
         batch_size: Images a step.
         steps: Steps an epoch.
@@ -68,6 +71,11 @@ class Session:
                 # Gradients of 16 bits underflow without it; bfloat16's do not.
                 self.optimizer = keras.optimizers.LossScaleOptimizer(self.sgd)
             self.optimizer.build(self.model.trainable_variables)
+            self.average = (
+                WeightAverage(self.model, config.train.averaging, strategy)
+                if config.train.averaging
+                else None
+            )
         self.classifier = Classifier(self.model, self.preprocessing)
         self._images = _on_each_replica(strategy, self.split.train.images)
         self._labels = _on_each_replica(
@@ -111,6 +119,8 @@ class Session:
             self._images,
             self._labels,
         )
+        if self.average:
+            self.average.after_step(number + 1)
         return float(loss), int(correct)
 
     def step_on(self, images: Any, labels: Any) -> tuple[float, int]:
@@ -148,6 +158,11 @@ class Session:
         mine = slice(replica * share, (replica + 1) * share)
         batch = augmentation.gather(images, indices[mine], offsets[mine], flips[mine])
         batch = self.preprocessing.apply(tf.cast(batch, tf.float32))
+        if data.cutout:
+            centers = augmentation.draw_centers(
+                seeds[0], self.batch_size, *images.shape[1:3]
+            )
+            batch = augmentation.cut_out(batch, centers[mine], data.cutout)
         targets = tf.gather(labels, indices[mine])
         seed = tf.random.experimental.stateless_fold_in(seeds[1], replica)
         return self._learn(batch, targets, seed)
@@ -179,12 +194,20 @@ class Session:
         self, images: Images, should_stop: Callable[[], bool]
     ) -> tuple[float, float] | None:
         """Return mean loss and accuracy on images, or `None` if asked to stop."""
-        self.average_statistics()
-        logits = self.classifier.logits(images.images, should_stop=should_stop)
+        with self.weights_to_keep():
+            logits = self.classifier.logits(images.images, should_stop=should_stop)
         if logits is None:
             return None
         loss = float(cross_entropy(logits, images.labels).mean())
         return loss, float((logits.argmax(axis=1) == images.labels).mean())
+
+    def weights_to_keep(self) -> AbstractContextManager[None]:
+        """Give the model, for a while, the weights to measure and to save.
+
+        They are the moving average where one is kept, else the model's own.
+        """
+        self.average_statistics()
+        return self.average.in_place() if self.average else nullcontext()
 
     def average_statistics(self) -> None:
         """Give all replicas the mean of their batch-norm moving statistics.

@@ -367,7 +367,6 @@ class _Training:
 
     def save(self, path: Path, *, checkpoint: bool) -> None:
         """Write the weights; in a checkpoint, all that a resume needs too."""
-        self.session.average_statistics()
         metadata = self.metadata | {
             "result": {
                 "epochs": self.state.epoch,
@@ -381,7 +380,13 @@ class _Training:
             for index, variable in enumerate(self.session.optimizer.variables):
                 extras[f"optimizer/vars/{index}"] = np.asarray(variable)
             extras["training/state"] = np.array(json.dumps(asdict(self.state)).encode())
-        weights.save(path, self.session.model, metadata, extras)
+            if self.session.average:
+                # The file's own weights are the averages.
+                self.session.average_statistics()
+                for index, variable in enumerate(self.session.model.weights):
+                    extras[f"training/weights/{index}"] = np.asarray(variable)
+        with self.session.weights_to_keep():
+            weights.save(path, self.session.model, metadata, extras)
 
     def restore(self) -> None:
         """Take up the checkpoint."""
@@ -396,7 +401,14 @@ class _Training:
                     file[f"optimizer/vars/{index}"][()]
                     for index in range(len(self.session.optimizer.variables))
                 ]
+                own = [
+                    file[f"training/weights/{index}"][()]
+                    for index in range(len(self.session.model.weights))
+                    if self.session.average
+                ]
             weights.fill(self.session.model, stored)
+            if self.session.average:
+                self.session.average.take(own)
             for variable, value in zip(
                 self.session.optimizer.variables, variables, strict=True
             ):

@@ -1,0 +1,98 @@
+"""Recipes: what they set, and that a run records what was changed in one."""
+
+import json
+
+import pytest
+
+from wrn import cli
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.errors import ConfigError
+from wrn.recipes import RECIPES, note, recipe
+from wrn.runs import RunStore
+from wrn.schedule import learning_rate
+
+
+def run_config(name):
+    made = recipe(name)
+    return RunConfig(
+        model=made.config(ModelConfig),
+        data=made.config(DataConfig),
+        train=made.config(TrainConfig),
+    )
+
+
+def test_paper_is_the_authors_script():
+    # train_cifar.sh and train.lua of the authors.
+    train, data = (
+        recipe("paper").config(TrainConfig),
+        recipe("paper").config(DataConfig),
+    )
+    assert (train.epochs, train.batch_size, train.optimizer) == (200, 128, "nesterov")
+    assert (train.momentum, train.weight_decay) == (0.9, 5e-4)
+    assert (train.label_smoothing, train.averaging) == (0, 0)
+    assert (data.flip, data.crop_padding, data.validation) == (True, 4, 0)
+    rates = [learning_rate(train, epoch * 390, 390) for epoch in range(200)]
+    expected = 59 * [0.1] + 60 * [0.02] + 40 * [0.004] + 41 * [0.0008]
+    assert rates == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_unchanged_recipe_has_no_changes(name):
+    assert recipe(name).changes(run_config(name)) == ()
+
+
+def test_changes_are_listed_and_survive_json():
+    config = RunConfig(
+        model=ModelConfig(depth=16, widen_factor=2),
+        data=DataConfig(source="synthetic", flip=False, limit=100),
+        train=TrainConfig(epochs=3, seed=5, milestones=(0.5,)),
+    )
+    noted = note(config, "paper")
+    # The network, the source of the images and the seed are no part of a recipe.
+    assert noted.changed == (
+        "flip: true → false",
+        "limit: none → 100",
+        "epochs: 200 → 3",
+        "milestones: 0.3, 0.6, 0.8 → 0.5",
+    )
+    assert RunConfig.from_json(noted.to_json()) == noted
+    # Runs made before there were recipes.
+    assert RunConfig.from_json(config.to_json()).recipe is None
+
+
+@pytest.mark.parametrize("origin", ["paper", {"name": 3, "changed": []}, {"name": "x"}])
+def test_an_edited_origin_is_refused(origin):
+    with pytest.raises(ConfigError, match="recipe must have a name"):
+        RunConfig.from_dict({"recipe": origin})
+
+
+def test_unknown_recipe_is_refused():
+    with pytest.raises(ConfigError, match=r"recipe must be one of paper, .* 'papper'"):
+        recipe("papper")
+
+
+def test_list_recipes(capsys):
+    assert cli.main(["train", "--list-recipes"]) == 0
+    text = capsys.readouterr().out
+    for made in RECIPES.values():
+        assert made.name in text
+        assert made.expected in text
+    assert cli.main(["train", "--list-recipes", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [entry["name"] for entry in listed] == list(RECIPES)
+
+
+def test_command_line_starts_at_the_recipe_and_records_changes(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(cli, "_execute", lambda run, arguments: 0)
+    words = "train --recipe fast --epochs 7 --depth 16 --widen-factor 2 --run mine"
+    folder = ["--runs-folder", str(tmp_path)]
+    assert cli.main([*words.split(), *folder]) == 0
+    config = RunStore(tmp_path).open("mine").config()
+    assert (config.model.depth, config.train.epochs) == (16, 7)
+    assert config.train.schedule == "one-cycle"
+    assert config.recipe == "fast"
+    assert config.changed == ("epochs: 20 → 7",)
+    assert cli.main(["train", "--recipe", "slow", *folder]) == 2
+    assert "slow" in capsys.readouterr().err

@@ -1,0 +1,127 @@
+"""Trainings by name: where each comes from, what to expect of it, what it costs.
+
+A recipe is the settings in which it differs from the defaults of `wrn.config`,
+which are the paper's.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from wrn.config import SECTIONS, Config, RunConfig, options
+from wrn.errors import ConfigError
+
+#: Settings that say which images and where to compute, not how to train.
+_NOT_OF_A_RECIPE = {
+    "source",
+    "seed",
+    "precision",
+}
+
+#: Sections whose settings a recipe decides.
+_SECTIONS = ("data", "train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A named way to train.
+
+    Attributes:
+        name: What to call it on the command line and in a run.
+        summary: What it is, in a sentence.
+        source: Where its settings come from.
+        expected: Which accuracy to expect, and who measured it.
+        cost: What it takes.
+        settings: Settings by section and name, where they are not the defaults.
+    """
+
+    name: str
+    summary: str
+    source: str
+    expected: str
+    cost: str
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def config(self, section: type[Config]) -> Any:
+        """Return the recipe's settings of one section."""
+        return section.from_dict(self.settings.get(section.section, {}))
+
+    def changes(self, config: RunConfig) -> tuple[str, ...]:
+        """List how the settings of a run differ from the recipe.
+
+        Returns:
+            Lines such as `epochs: 200 → 3`, in the order of the form.
+        """
+        listed = []
+        for name in _SECTIONS:
+            own, theirs = self.config(SECTIONS[name]), getattr(config, name)
+            for option in options(SECTIONS[name]):
+                before, after = (getattr(c, option.name) for c in (own, theirs))
+                if before != after and option.name not in _NOT_OF_A_RECIPE:
+                    listed.append(f"{option.name}: {_text(before)} → {_text(after)}")
+        return tuple(listed)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(f"{item:g}" for item in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="paper",
+            summary="200 epochs of Nesterov SGD with batches of 128; the learning "
+            "rate 0.1 is multiplied by 0.2 at epochs 60, 120 and 160. Weight decay "
+            "on every weight, flips, reflected crops, channel mean and deviation.",
+            source="arXiv:1605.07146 version 2 and later, and the authors' "
+            "train_cifar.sh",
+            expected="WRN-28-10 96.0%, WRN-40-4 95.5%, WRN-16-8 95.7% (the paper's "
+            "Tables 5 and 6); WRN-16-2 93.7% (arXiv:1612.03928)",
+            cost="200 epochs",
+        ),
+        Recipe(
+            name="fast",
+            summary="The best accuracy in few epochs: one cycle of the learning "
+            "rate, label smoothing, averaged weights. The network is unchanged.",
+            source="The ideas of the DAWNBench and airbench entries",
+            expected="WRN-16-2 about 89% after 20 epochs",
+            cost="20 epochs; more epochs, more accuracy",
+            settings={
+                "train": {
+                    "epochs": 20,
+                    "schedule": "one-cycle",
+                    "learning_rate": 0.2,
+                    "label_smoothing": 0.1,
+                    "averaging": 0.99,
+                }
+            },
+        ),
+    )
+}
+
+#: The recipe that the defaults are.
+DEFAULT_RECIPE = "paper"
+
+
+def recipe(name: str) -> Recipe:
+    """Return a recipe by its name.
+
+    Raises:
+        ConfigError: If there is none of that name.
+    """
+    if name not in RECIPES:
+        raise ConfigError(
+            f"recipe must be one of {', '.join(RECIPES)}. Received: {name!r}"
+        )
+    return RECIPES[name]
+
+
+def note(config: RunConfig, name: str) -> RunConfig:
+    """Return the settings with a note of the recipe and of what was changed in it.
+
+    Raises:
+        ConfigError: If there is no recipe of that name.
+    """
+    return config.with_recipe(name, recipe(name).changes(config))
