@@ -78,3 +78,18 @@ def test_cut_out_blanks_a_square_cut_at_the_border(random):
             top, left = row - size // 2, column - size // 2
             image[max(top, 0) : top + size, max(left, 0) : left + size] = 0
         np.testing.assert_array_equal(found, expected)
+
+
+def test_shrink_takes_the_mean_of_the_area(random):
+    images = random.normal(size=(3, 32, 32, 3)).astype(np.float32)
+    for size in (16, 20, 24, 28):
+        found = augmentation.shrink(tf.constant(images), size).numpy()
+        # Split every pixel until both sizes divide the side, then take block means.
+        fine = images.astype(float).repeat(size, axis=1).repeat(size, axis=2)
+        blocks = fine.reshape(3, size, 32, size, 32, 3)
+        np.testing.assert_allclose(found, blocks.mean(axis=(2, 4)), atol=1e-5)
+
+
+def test_shrinking_to_the_same_size_changes_nothing(random):
+    images = tf.constant(random.normal(size=(2, 32, 32, 3)).astype(np.float32))
+    assert augmentation.shrink(images, 32) is images

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from wrn.config import TrainConfig
-from wrn.schedule import drop_epochs, learning_rate
+from wrn.schedule import drop_epochs, image_size, learning_rate
 
 
 def test_papers_rates_epoch_by_epoch():
@@ -42,3 +42,22 @@ def test_only_steps_drops():
     assert drop_epochs(TrainConfig(schedule="constant")) == []
     constant = TrainConfig(schedule="constant", learning_rate=0.3)
     assert {learning_rate(constant, step, 5) for step in range(50)} == {0.3}
+
+
+def test_images_have_full_size_unless_asked_otherwise():
+    assert {image_size(TrainConfig(), epoch) for epoch in range(200)} == {32}
+
+
+def test_images_grow_in_equal_shares_until_they_have_full_size():
+    train = TrainConfig(epochs=80, first_size=20, full_size_from=0.75)
+    sizes = [image_size(train, epoch) for epoch in range(80)]
+    assert sizes == 20 * [20] + 20 * [24] + 20 * [28] + 20 * [32]
+
+
+def test_images_grow_in_the_shortest_trainings_too():
+    for epochs in (1, 2, 3, 7):
+        train = TrainConfig(epochs=epochs, first_size=16, full_size_from=0.5)
+        sizes = [image_size(train, epoch) for epoch in range(epochs)]
+        assert sizes == sorted(sizes)
+        assert set(sizes) <= {16, 20, 24, 28, 32}
+        assert sizes[-1] == 32 or epochs == 1

@@ -1,4 +1,4 @@
-"""Random flips, reflected crops and blanked squares of a whole batch.
+"""Random flips, reflected crops, blanked squares and smaller copies of a batch.
 
 Flips and crops are one gather. Each output pixel is looked up at its source: the
 crop's offset, the reflection at the border and the flip are arithmetic on indices,
@@ -12,6 +12,7 @@ Source:
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -103,6 +104,29 @@ def cut_out(images: Any, centers: Any, size: int) -> Any:
     rows, columns = ((each >= 0) & (each < size) for each in (rows, columns))
     blank = rows[:, :, None, None] & columns[:, None, :, None]
     return tf.where(blank, tf.zeros((), images.dtype), images)
+
+
+def shrink(images: Any, size: int) -> Any:
+    """Shrink images: each new pixel is the mean of the area that it covers.
+
+    Args:
+        images: Float (batch, side, side, channels).
+        size: The new side in pixels, at most the old one.
+
+    Returns:
+        (batch, size, size, channels) in the dtype of `images`.
+    """
+    side = images.shape[1]
+    if size == side:
+        return images
+    # Row i covers the old pixels from i * side / size to (i + 1) * side / size.
+    edges = np.arange(size + 1) * (side / size)
+    pixels = np.arange(side)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(
+        edges[:-1, None], pixels
+    )
+    weights = tf.constant(np.maximum(overlap, 0) * (size / side), images.dtype)
+    return tf.einsum("ir,jc,brcx->bijx", weights, weights, images)
 
 
 def _reflect(positions: Any, size: int) -> Any:

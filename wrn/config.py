@@ -20,6 +20,9 @@ from wrn.errors import ConfigError
 SHORTEST_DEPTH = 10
 LONGEST_DEPTH = 100
 
+#: Side of CIFAR's images in pixels.
+FULL_SIZE = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
@@ -421,6 +424,22 @@ class TrainConfig(Config):
         0.25,
         "Warm-up",
         "one-cycle: fraction of the steps until the peak.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    first_size: int = _option(
+        FULL_SIZE,
+        "First image size",
+        "Side, in pixels, to which training images are shrunk at first; it grows by 4 "
+        "until they have 32. Small images take a fraction of the time. 32, as in the "
+        "paper, shrinks none.",
+        choices=(12, 16, 20, 24, 28, FULL_SIZE),
+    )
+    full_size_from: float = _option(
+        0.75,
+        "Full size from",
+        "Where in the epochs, as a fraction, the images have reached 32 pixels. "
+        "Counts only where the first image size is smaller.",
         minimum=0.0,
         maximum=1.0,
     )

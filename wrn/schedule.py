@@ -1,8 +1,11 @@
-"""The learning rate of every step, without TensorFlow."""
+"""What changes as a training goes on, without TensorFlow: learning rate, image size."""
 
 import math
 
-from wrn.config import TrainConfig
+from wrn.config import FULL_SIZE, TrainConfig
+
+#: Pixels by which the images grow: both groups that halve them divide it.
+_SIZE_STEP = 4
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
@@ -46,3 +49,26 @@ def drop_epochs(train: TrainConfig) -> list[int]:
         max(2, math.ceil(round(fraction * train.epochs, 6)))
         for fraction in train.milestones
     ]
+
+
+def image_size(train: TrainConfig, epoch: int) -> int:
+    """Return the side of the training images in an epoch.
+
+    Every size has the same share of the epochs before `full_size_from`.
+
+    Args:
+        train: The training's settings.
+        epoch: Epochs done before, from 0.
+
+    Returns:
+        Pixels, a multiple of 4, at most 32.
+
+    Source:
+        Progressive resizing, as in fast.ai's DAWNBench entries.
+    """
+    sizes = range(train.first_size, FULL_SIZE, _SIZE_STEP)
+    growing = train.full_size_from * train.epochs
+    # Rounded for the same reason as in `drop_epochs`.
+    if not sizes or epoch >= round(growing, 6):
+        return FULL_SIZE
+    return sizes[int(round(epoch * len(sizes) / growing, 6))]

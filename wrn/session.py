@@ -24,6 +24,7 @@ from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
 from wrn.preprocessing import Preprocessing
+from wrn.schedule import image_size
 
 #: Separate streams of random numbers, so that none repeats another.
 ORDER, AUGMENTATION, DROPOUT = 0, 1, 2
@@ -118,6 +119,7 @@ class Session:
             tf.constant(seeds, tf.int32),
             self._images,
             self._labels,
+            image_size(self.config.train, number // self.steps),
         )
         if self.average:
             self.average.after_step(number + 1)
@@ -137,7 +139,7 @@ class Session:
         return float(loss), int(correct)
 
     def _replica_step(
-        self, indices: Any, seeds: Any, images: Any, labels: Any
+        self, indices: Any, seeds: Any, images: Any, labels: Any, size: int
     ) -> tuple[Any, Any]:
         """Do one replica's share of a step.
 
@@ -146,6 +148,7 @@ class Session:
             seeds: int32 (2, 2), the seeds of the augmentation and of dropout.
             images: uint8 (n, 32, 32, 3), all training images.
             labels: int32 (n,).
+            size: Side in pixels that the images are shrunk to.
         """
         data = self.config.data
         context = tf.distribute.get_replica_context()
@@ -163,6 +166,7 @@ class Session:
                 seeds[0], self.batch_size, *images.shape[1:3]
             )
             batch = augmentation.cut_out(batch, centers[mine], data.cutout)
+        batch = augmentation.shrink(batch, size)
         targets = tf.gather(labels, indices[mine])
         seed = tf.random.experimental.stateless_fold_in(seeds[1], replica)
         return self._learn(batch, targets, seed)
