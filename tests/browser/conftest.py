@@ -7,7 +7,7 @@ anything, or wrote an error to the browser's console.
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from playwright.sync_api import (
 )
 
 from tests import weight_files
-from tests.browser.browsing import Server, serve
+from tests.browser.browsing import ARTIFACTS, Server, serve
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -32,7 +32,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-expect.set_options(timeout=20_000)
+# Long, since a training may have both cores of the machine.
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.browser)
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +98,11 @@ def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Return an empty page that watches for outside requests and errors.
 
-    A test names its server before the page, so that the page is closed first.
+    A test names its server before the page, so that the page is closed first. Of a
+    test that failed, a picture of the page's last state is kept.
     """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
@@ -102,6 +117,9 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("console", lambda m: _is_error(m) and errors.append(m.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
+    if request.node.stash.get(FAILED, False):
+        ARTIFACTS.mkdir(exist_ok=True)
+        page.screenshot(path=ARTIFACTS / f"failed-{request.node.name}.png")
     context.close()
     assert outside == []
     assert errors == []

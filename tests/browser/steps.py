@@ -92,10 +92,16 @@ def choose(page: Page, label: str, option: str) -> None:
     settled(page)
 
 
-def evaluate(page: Page) -> None:
+def evaluate(page: Page, weights: str) -> None:
+    """Press Evaluate and wait for the result of these weights.
+
+    An earlier result stays on the page, greyed, until the new one is there.
+    """
     page.get_by_role("button", name="Evaluate", exact=True).click()
     # TensorFlow is loaded, then the network is compiled.
-    expect(page.locator(".st-key-result_metrics")).to_be_visible(timeout=90_000)
+    expect(
+        page.get_by_text(re.compile(rf"^{re.escape(weights)}, [\d,]+ test images in"))
+    ).to_be_visible(timeout=120_000)
     settled(page)
 
 

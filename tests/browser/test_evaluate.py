@@ -58,7 +58,7 @@ def test_stored_weights_on_samples(page, server):
     expect(facts).to_contain_text("WRN-10-1")
     expect(facts).to_contain_text("50.00%")
     choose(page, "How many", "250")
-    evaluate(page)
+    evaluate(page, "WRN-10-1")
     # Two epochs teach it more than guessing.
     assert float(accuracy(page).rstrip("%")) > 15
     expect(page.get_by_test_id("stAlert")).to_contain_text("Synthetic images")
@@ -76,7 +76,7 @@ def test_weights_of_a_run_by_a_link(page, server, home):
     visit(page, f"{server.url}/evaluate?weights={RUN}/last")
     expect(page.locator(".st-key-recognized")).to_contain_text("Synthetic")
     choose(page, "How many", "All")
-    evaluate(page)
+    evaluate(page, f"{RUN}/last")
     shown = accuracy(page)
     # All test images of the training were 2,000 too, and so was the limit.
     lines = (home / "runs" / RUN / "metrics.jsonl").read_text().splitlines()
@@ -103,7 +103,7 @@ def test_upload_written_by_keras(page, server, keras_file):
     expect(facts).to_contain_text("WRN-10-1")
     expect(facts).to_contain_text("legacy model")
     choose(page, "How many", "100")
-    evaluate(page)
+    evaluate(page, "from keras.h5")
     labels = load_cached("synthetic").test.labels[:100]
     assert accuracy(page) == f"{(labels == 3).mean():.2%}"
     expect(page.get_by_test_id("stMain")).to_contain_text("from keras.h5")
@@ -129,7 +129,7 @@ def test_looks(page, server, theme, width):
     page.set_viewport_size({"width": width, "height": 2000 if width > 400 else 3600})
     visit(page, f"{server.url}/evaluate")
     choose(page, "How many", "250")
-    evaluate(page)
+    evaluate(page, "WRN-10-1")
     expect(page.locator("svg.main-svg").first).to_be_visible()
     expect(page.locator(".st-key-images img")).to_have_count(24)
     screenshot(page, f"evaluate-{theme}-{width}")
