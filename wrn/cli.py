@@ -255,7 +255,7 @@ def _store(arguments: argparse.Namespace) -> int:
     _start_tensorflow()
     from wrn.storing import store
 
-    stored = store(run, arguments.data, recipe=arguments.recipe)
+    stored = store(run, arguments.data)
     if arguments.json:
         _print_json(stored)
     else:
@@ -435,7 +435,6 @@ def _parser() -> argparse.ArgumentParser:
         commands, "store", _store, "keep a run's last weights in models/, with a card"
     )
     store.add_argument("run", metavar="RUN", help="the name of a finished run")
-    store.add_argument("--recipe", default="", help="how it was trained, in words")
     _add_data(store)
     _add_options(store, OutputConfig, only=("runs_folder",))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from wrn import weights
+from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.errors import RunError
 from wrn.evaluation import Evaluation, evaluate, load_weights
@@ -16,16 +17,13 @@ from wrn.runs import Run
 from wrn.stored import ENDING, models_folder
 
 
-def store(
-    run: Run, source: str, *, recipe: str = "", folder: Path | None = None
-) -> dict[str, Any]:
+def store(run: Run, source: str, *, folder: Path | None = None) -> dict[str, Any]:
     """Measure a finished run's last weights and keep them with a card.
 
     Args:
         run: The run.
         source: Data to measure on: all its test images, with and without test-time
             flip.
-        recipe: How it was trained, in words.
         folder: Where to keep them. Defaults to `wrn.stored.models_folder()`.
 
     Returns:
@@ -51,7 +49,7 @@ def store(
     )
     card = {
         "name": config.model.name,
-        "recipe": recipe,
+        "recipe": _recipe(config),
         "epochs": config.train.epochs,
         "seed": config.train.seed,
         "data": dataset.name,
@@ -82,3 +80,10 @@ def store(
         json.dumps(card, indent=1) + "\n", encoding="utf-8"
     )
     return card
+
+
+def _recipe(config: RunConfig) -> str:
+    """Say by which recipe, and what was changed in it."""
+    if not config.changed:
+        return config.recipe or ""
+    return f"{config.recipe}, with {'; '.join(config.changed)}"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn import weights
+from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
@@ -218,6 +219,7 @@ class _Training:
                 "class_names": list(dataset.class_names),
             },
             "train": config.train.to_dict(),
+            "commit": commit(),
         }
         if run.last_weights.exists():
             self.restore()

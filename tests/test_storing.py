@@ -1,0 +1,54 @@
+"""Keeping a run's weights in `models/`."""
+
+import dataclasses
+
+import pytest
+
+from tests.test_training import small
+from wrn.commit import commit
+from wrn.data import load_cached
+from wrn.errors import RunError
+from wrn.evaluation import evaluate, load_weights
+from wrn.execution import Execution
+from wrn.recipes import note
+from wrn.runs import RunStore
+from wrn.stored import list_stored
+from wrn.storing import store
+
+
+@pytest.fixture
+def run(tmp_path):
+    config = small(epochs=1)
+    data = dataclasses.replace(config.data, limit=80)
+    config = note(dataclasses.replace(config, data=data), "fast")
+    return RunStore(tmp_path / "runs").create(config, "kept")
+
+
+def test_the_card_tells_what_the_file_does(run, tmp_path):
+    Execution(run).execute()
+    card = store(run, "synthetic", folder=tmp_path / "models")
+    (kept,) = list_stored(tmp_path / "models")
+    assert kept.name == card["name"] == "WRN-10-1"
+    assert card["commit"] == commit()
+    assert card["recipe"].startswith("fast, with limit: none → 80; epochs: 20 → 1; ")
+    assert kept.card.test_accuracy == card["test_accuracy"]
+    test = load_cached("synthetic").test
+    for flip, accuracy in [
+        (False, card["test_accuracy"]),
+        (True, card["test_accuracy_flip"]),
+    ]:
+        loaded = load_weights(kept.path)
+        again = evaluate(loaded.classifier, test.images, test.labels, flip=flip)
+        assert again.accuracy == accuracy
+    # The last weights, not the best.
+    assert card["curve"] == [
+        [record["train_accuracy"], record["test_accuracy"]]
+        for record in run.metrics("epoch")
+    ]
+
+
+def test_a_run_that_is_not_finished_is_refused(run, tmp_path):
+    Execution(run).execute(should_stop=lambda: True)
+    with pytest.raises(RunError, match="must be finished"):
+        store(run, "synthetic", folder=tmp_path / "models")
+    assert not (tmp_path / "models").exists()
