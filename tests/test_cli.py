@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import ROOT
@@ -141,10 +142,10 @@ def test_train_evaluate_inspect_runs(tmp_path):
     assert listed[0]["accuracy"] == trained["test_accuracy"]
 
 
-def start(*arguments):
-    """Start a training in the background and wait until it has taken some steps."""
+def start(*arguments, records=13, command=None):
+    """Start a training in the background and wait for its curve's n-th record."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "wrn", *TRAIN, *arguments],
+        [sys.executable, "-m", "wrn", *(command or TRAIN), *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -152,7 +153,7 @@ def start(*arguments):
     )
     metrics = Path(os.environ["WRN_HOME"]) / "broken" / "metrics.jsonl"
     deadline = time.monotonic() + 120
-    while not metrics.exists() or metrics.read_bytes().count(b"\n") < 13:
+    while not metrics.exists() or metrics.read_bytes().count(b"\n") < records:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -179,6 +180,34 @@ def test_killed_training_is_interrupted_and_resumes_to_the_same_end():
 
     assert_same_arrays(
         store.open("whole").last_weights, store.open("broken").last_weights
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_random_moments_ends_like_uninterrupted(seed):
+    """Again and again, each time further on than before, until it is through."""
+    settings = ("--epochs", 5, "--averaging", 0.9, "--first-size", 24, "--dropout", 0.1)
+    whole = wrn(*TRAIN, *settings, "--run", "whole", "--json")
+    assert whole.returncode == 0, whole.stderr
+    records = len(RunStore().open("whole").metrics())
+
+    random = np.random.default_rng(seed)
+    moments = sorted(random.choice(np.arange(1, records), 4, replace=False).tolist())
+    command = (*TRAIN, *map(str, settings))
+    for moment in moments:
+        process = start("--run", "broken", records=moment, command=command)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        command = ("train", "--resume")
+    resumed = wrn("train", "--run", "broken", "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    metrics = [RunStore().open(n).path / "metrics.jsonl" for n in ("whole", "broken")]
+    assert metrics[0].read_bytes() == metrics[1].read_bytes()
+    from tests.test_training import assert_same_arrays
+
+    assert_same_arrays(
+        *(RunStore().open(name).last_weights for name in ("whole", "broken"))
     )
 
 

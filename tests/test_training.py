@@ -95,11 +95,14 @@ def test_it_learns_and_records(store, dataset):
     assert again.loss == pytest.approx(epochs[-1]["test_loss"], abs=1e-5)
 
 
-@pytest.mark.parametrize(("stop_at", "averaging"), [(3, 0.0), (5, 0.0), (8, 0.9)])
+@pytest.mark.parametrize(
+    ("stop_at", "settings"),
+    [(3, {}), (5, {"first_size": 24, "full_size_from": 0.5}), (8, {"averaging": 0.9})],
+)
 def test_stopped_and_resumed_ends_exactly_like_uninterrupted(
-    store, dataset, stop_at, averaging
+    store, dataset, stop_at, settings
 ):
-    config = small(averaging=averaging)
+    config = small(**settings)
     whole = store.create(config, "whole")
     train(config, dataset, whole)
     parts = store.create(config, "parts")
