@@ -228,6 +228,31 @@ def test_weight_decay_reaches_every_weight(store, dataset):
             assert array.mean() < 0.2, f"{name} began at 1 and must have shrunk"
 
 
+@pytest.mark.parametrize("optimizer", ["nesterov", "keras-nesterov"])
+def test_velocities_at_a_drop(store, dataset, optimizer):
+    """The authors' code forgets them when the rate drops, Keras keeps them.
+
+    The rate drops to zero at the second epoch. What moves the weights then is what
+    is left in the velocities.
+    """
+    config = small(
+        dropout=0.0,
+        optimizer=optimizer,
+        schedule="steps",
+        milestones=[1.0],
+        drop_factor=0.0,
+        decayed="kernels",
+    )
+    run = store.create(config, "drop")
+    asked = iter(range(1000))
+    train(config, dataset, run, should_stop=lambda: next(asked) == 5)
+    before = arrays(run.last_weights)
+    train(config, dataset, run)
+    after = arrays(run.last_weights)
+    name = "layers/dense/vars/0"
+    assert (before[name] != after[name]).any() == (optimizer == "keras-nesterov")
+
+
 TWO_DEVICES = """
 import sys
 import tensorflow as tf

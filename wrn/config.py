@@ -376,8 +376,9 @@ class TrainConfig(Config):
         "nesterov",
         "Optimizer",
         "nesterov: SGD with Nesterov momentum, as in the paper; sgd: with plain "
-        "momentum.",
-        choices=("nesterov", "sgd"),
+        "momentum; keras-nesterov: as in Keras, whose velocity holds the learning "
+        "rate and is kept when the rate drops.",
+        choices=("nesterov", "sgd", "keras-nesterov"),
     )
     learning_rate: float = _option(
         0.1,
@@ -396,10 +397,16 @@ class TrainConfig(Config):
     weight_decay: float = _option(
         5e-4,
         "Weight decay",
-        "Added to the gradient as this factor times the weight, for every trainable "
-        "weight. The paper uses 0.0005.",
+        "Added to the gradient as this factor times the weight. The paper uses 0.0005.",
         minimum=0.0,
         maximum=1.0,
+    )
+    decayed: str = _option(
+        "all weights",
+        "Decayed weights",
+        "all weights: every trainable weight decays, batch normalization's too, as "
+        "in the paper; kernels: those of the convolutions and of the dense layer.",
+        choices=("all weights", "kernels"),
     )
     schedule: str = _option(
         "steps",

@@ -259,8 +259,7 @@ class _Training:
             self.session.steps * self.session.batch_size,
         )
         if state.step == 0 and state.epoch + 1 in drop_epochs(train):
-            # The authors' code makes a new optimizer state at each drop.
-            self.session.sgd.reset_momentum()
+            self.session.sgd.at_drop()
         every = max(1, self.session.steps // RECORDS_PER_EPOCH)
         while state.step < self.session.steps:
             if self.should_stop():
