@@ -337,6 +337,7 @@ def whitening(kind="gcn-zca", **settings):
     return dataclasses.replace(config, data=DataConfig(preprocessing=kind))
 
 
+@pytest.mark.slow
 def test_whitening_is_fitted_once_saved_and_used_again(
     store, dataset, fits, tmp_path, monkeypatch
 ):

@@ -28,9 +28,8 @@ _CHUNK_IMAGES = 2048
 #: Numbers that an image consists of.
 _VALUES = FULL_SIZE * FULL_SIZE * 3
 
-#: What the norm of each image is made to be, and what is added to the variances.
-#: The authors' whitened CIFAR-10 was made by pylearn2's make_cifar10_gcn_whitened.py
-#: with these.
+#: What the norm of each image is made to be, and what is added to the variances:
+#: pylearn2's CIFAR10(gcn=55.0) and the default filter_bias of its ZCA.
 GCN_NORM = 55.0
 GCN_ZCA_REGULARIZER = 0.1
 
@@ -186,8 +185,8 @@ class GcnZca(Preprocessing):
         matrix: float32 (values, values), `zca_matrix` of the covariance of y.
 
     Source:
-        arXiv:1605.07146 version 1; pylearn2's GlobalContrastNormalization(scale=55)
-        and ZCA(filter_bias=0.1).
+        arXiv:1605.07146 version 1; pylearn2's CIFAR10(gcn=55.0) and ZCA(), whose
+        filter_bias is 0.1.
     """
 
     kind: ClassVar[str] = "gcn-zca"
@@ -303,7 +302,7 @@ KINDS: dict[str, type[Preprocessing]] = {
 def fit_preprocessing(kind: str, images: NDArray[np.uint8]) -> Preprocessing:
     """Fit a kind of preprocessing on training images.
 
-    The whitening kinds take about a minute on two cores, and 0.5 GB for 32x32 images
+    The whitening kinds take a minute or two on two cores, and 0.5 GB for 32x32 images
     however many there are. The same images give the same figures on one machine.
 
     Args:
