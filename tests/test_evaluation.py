@@ -25,11 +25,9 @@ from wrn.evaluation import (
 )
 from wrn.inference import BATCH_IMAGES, Classifier, cross_entropy
 from wrn.model import build_model
-from wrn.preprocessing import Preprocessing
+from wrn.preprocessing import MeanStd
 
-PREPROCESSING = Preprocessing(
-    kind="mean-std", mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0)
-)
+PREPROCESSING = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))
 
 
 def normalized(images, statistics=PREPROCESSING):

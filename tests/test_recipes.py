@@ -36,6 +36,32 @@ def test_paper_is_the_authors_script():
     assert rates == pytest.approx(expected)
 
 
+def test_paper_zca_is_paper_on_whitened_images():
+    paper, zca = run_config("paper"), run_config("paper-zca")
+    assert zca.train == paper.train
+    assert zca.data == paper.data.replace(preprocessing="gcn-zca")
+
+
+def test_keras_2016_is_the_superseded_script():
+    # main.py of asmith26/wide_resnets_keras, as its README's figures were made.
+    config = run_config("keras-2016")
+    train, data = config.train, config.data
+    assert (train.epochs, train.batch_size) == (200, 128)
+    # SGD(lr=0.1, momentum=0.9, nesterov=True)
+    assert (train.optimizer, train.momentum) == ("keras-nesterov", 0.9)
+    # W_regularizer=l2(0.0005) adds 0.0005 * sum(w^2), whose gradient is 0.001 * w.
+    assert (train.weight_decay, train.decayed) == (2 * 0.0005, "kernels")
+    assert (data.preprocessing, data.flip, data.crop_padding) == ("keras-zca", True, 0)
+    # schedule(epoch_idx): 0.1 while epoch_idx + 1 < 60, then 0.02, 0.004, 0.0008.
+    rates = [learning_rate(train, epoch * 390, 390) for epoch in range(200)]
+    expected = 59 * [0.1] + 60 * [0.02] + 40 * [0.004] + 41 * [0.0008]
+    assert rates == pytest.approx(expected)
+
+
+def test_there_are_the_four_recipes():
+    assert list(RECIPES) == ["paper", "paper-zca", "keras-2016", "fast"]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_an_unchanged_recipe_has_no_changes(name):
     assert recipe(name).changes(run_config(name)) == ()

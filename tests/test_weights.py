@@ -149,6 +149,20 @@ def test_metadata_and_optimizer_of_own_files(path):
     assert_holds(found, layers)
 
 
+def test_arrays_of_the_preprocessing_are_no_layers(path):
+    layers = samples.wide_resnet(10, 2)
+    samples.write_weights_h5(path, layers, own_names=True)
+    with h5py.File(path, "a") as file:
+        file["preprocessing/matrix"] = np.eye(3)
+        file["preprocessing/deeper/matrix"] = np.eye(4)
+        file["preprocessings"] = np.eye(5)
+    file = weights.read(path)
+    assert list(file.preprocessing) == ["matrix"]
+    assert file.preprocessing["matrix"].dtype == np.float32
+    np.testing.assert_array_equal(file.preprocessing["matrix"], np.eye(3))
+    assert_holds(weights.recognize(file), layers)
+
+
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [

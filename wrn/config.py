@@ -307,8 +307,12 @@ class DataConfig(Config):
         "mean-std",
         "Preprocessing",
         "mean-std: subtract the training set's channel means and divide by its "
-        "channel standard deviations, as in version 2 of the paper.",
-        choices=("mean-std",),
+        "channel standard deviations, as in version 2 of the paper; gcn-zca: global "
+        "contrast normalization and ZCA whitening, as in version 1; keras-zca: "
+        "channel means, deviations and ZCA whitening as by Keras's "
+        "ImageDataGenerator. The whitening kinds are fitted for a minute or two when "
+        "a run begins, and their matrix makes each weight file 38 MB larger.",
+        choices=("mean-std", "gcn-zca", "keras-zca"),
     )
     flip: bool = _option(
         True,
@@ -372,8 +376,9 @@ class TrainConfig(Config):
         "nesterov",
         "Optimizer",
         "nesterov: SGD with Nesterov momentum, as in the paper; sgd: with plain "
-        "momentum.",
-        choices=("nesterov", "sgd"),
+        "momentum; keras-nesterov: as in Keras, whose velocity holds the learning "
+        "rate and is kept when the rate drops.",
+        choices=("nesterov", "sgd", "keras-nesterov"),
     )
     learning_rate: float = _option(
         0.1,
@@ -392,10 +397,16 @@ class TrainConfig(Config):
     weight_decay: float = _option(
         5e-4,
         "Weight decay",
-        "Added to the gradient as this factor times the weight, for every trainable "
-        "weight. The paper uses 0.0005.",
+        "Added to the gradient as this factor times the weight. The paper uses 0.0005.",
         minimum=0.0,
         maximum=1.0,
+    )
+    decayed: str = _option(
+        "all weights",
+        "Decayed weights",
+        "all weights: every trainable weight decays, batch normalization's too, as "
+        "in the paper; kernels: those of the convolutions and of the dense layer.",
+        choices=("all weights", "kernels"),
     )
     schedule: str = _option(
         "steps",

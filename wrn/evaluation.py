@@ -16,16 +16,14 @@ from wrn.devices import choose
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model
-from wrn.preprocessing import Preprocessing
+from wrn.preprocessing import MeanStd, Preprocessing, read_preprocessing
 
 #: Quantile of the normal distribution for a two-sided 95% interval.
 _Z95 = 1.959963984540054
 
 #: CIFAR-10's channel statistics as in the authors' code (train.lua, byte data).
 #: Used for weights that do not say what they were trained with.
-AUTHORS_STATISTICS = Preprocessing(
-    kind="mean-std", mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7)
-)
+AUTHORS_STATISTICS = MeanStd(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +140,8 @@ def load_weights(path: str | Path, precision: str = "auto") -> LoadedWeights:
         which, else with the authors' statistics, and a note that says so.
 
     Raises:
-        WeightsError: If the file holds no Wide ResNet that this project can run.
+        WeightsError: If the file holds no Wide ResNet that this project can run, or
+            lacks the figures of its preprocessing.
     """
     file = weights.read(path)
     recognized = weights.recognize(file)
@@ -153,14 +152,14 @@ def load_weights(path: str | Path, precision: str = "auto") -> LoadedWeights:
     notes = recognized.notes
     stored = file.metadata.get("preprocessing")
     if stored is None:
-        preprocessing = AUTHORS_STATISTICS
+        preprocessing: Preprocessing = AUTHORS_STATISTICS
         notes = (
             *notes,
             "The file does not say how its images were preprocessed; CIFAR-10's "
             "channel means and deviations are assumed.",
         )
     else:
-        preprocessing = Preprocessing.from_dict(stored)
+        preprocessing = read_preprocessing(stored, file.preprocessing)
     return LoadedWeights(
         config=recognized.config,
         classifier=Classifier(model, preprocessing),

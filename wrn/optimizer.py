@@ -1,7 +1,8 @@
-"""SGD with momentum exactly as in the authors' code.
+"""SGD with momentum exactly as in the authors' code, and as Keras does it.
 
 Keras's own SGD differs twice: its weight decay is decoupled from the gradient, and
-its velocity holds the learning rate, so that a lower rate takes effect late.
+its velocity holds the learning rate, so that a lower rate takes effect late. The
+decay is inside the gradient in both classes here.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ class CoupledSGD(keras.optimizers.SGD):
 
     For each weight w with gradient g, velocity v, rate lr, momentum m, decay d:
 
-        g <- g + d * w
+        g <- g + d * w           for the weights that decay
         v <- m * v + g
         w <- w - lr * (g + m * v)    with Nesterov, else w - lr * v
 
@@ -25,14 +26,34 @@ class CoupledSGD(keras.optimizers.SGD):
         torch/optim sgd.lua, with dampening 0, as the authors' train.lua calls it.
     """
 
-    def __init__(self, *, coupled_weight_decay: float = 0.0, **kwargs: Any) -> None:
-        """Take the decay beside the settings of Keras's SGD."""
+    def __init__(
+        self,
+        *,
+        coupled_weight_decay: float = 0.0,
+        only_kernels: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Take the decay, and what decays, beside the settings of Keras's SGD."""
         super().__init__(**kwargs)
         self.coupled_weight_decay = coupled_weight_decay
+        self.only_kernels = only_kernels
+        self._decays: list[bool] = []
+
+    def build(self, variables: Any) -> None:
+        """Make the velocities, and note which variables decay."""
+        # Noted here, since `update_step` may be given TensorFlow's variables, which
+        # have other names.
+        self._decays = [not self.only_kernels or v.name == "kernel" for v in variables]
+        super().build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable in place."""
-        gradient = gradient + self.coupled_weight_decay * variable
+        if self._decays[self._get_variable_index(variable)]:
+            gradient = gradient + self.coupled_weight_decay * variable
+        self.descend(gradient, variable, learning_rate)
+
+    def descend(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable by a gradient that holds the decay already."""
         if not self.momentum:
             self.assign_sub(variable, learning_rate * gradient)
             return
@@ -44,17 +65,39 @@ class CoupledSGD(keras.optimizers.SGD):
         )
         self.assign_sub(variable, learning_rate * step)
 
-    def reset_momentum(self) -> None:
-        """Set every velocity to zero."""
+    def at_drop(self) -> None:
+        """Set every velocity to zero: the authors' code makes a new state here.
+
+        To be called when the learning rate has dropped, before the next step.
+        """
         for velocity in self.momentums:
             velocity.assign(tf.zeros_like(velocity))
 
 
+class KerasSGD(CoupledSGD):
+    """SGD whose velocity holds the learning rate and is kept at drops, as Keras's.
+
+    With the letters of `CoupledSGD` and the same decay:
+
+        v <- m * v - lr * g
+        w <- w + m * v - lr * g      with Nesterov, else w + v
+    """
+
+    def descend(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable by Keras's own step."""
+        keras.optimizers.SGD.update_step(self, gradient, variable, learning_rate)
+
+    def at_drop(self) -> None:
+        """Keep every velocity."""
+
+
 def build_optimizer(train: TrainConfig) -> CoupledSGD:
     """Build the optimizer of a training. Its learning rate is set at each step."""
-    return CoupledSGD(
+    kind = KerasSGD if train.optimizer == "keras-nesterov" else CoupledSGD
+    return kind(
         learning_rate=train.learning_rate,
         momentum=train.momentum,
-        nesterov=train.optimizer == "nesterov",
+        nesterov=train.optimizer != "sgd",
         coupled_weight_decay=train.weight_decay,
+        only_kernels=train.decayed == "kernels",
     )

@@ -23,7 +23,7 @@ from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
-from wrn.preprocessing import Preprocessing
+from wrn.preprocessing import Preprocessing, fit_preprocessing
 from wrn.schedule import image_size
 
 #: Separate streams of random numbers, so that none repeats another.
@@ -37,7 +37,7 @@ class Session:
         config: All settings.
         devices: Where it computes.
         split: The images to train on and to measure.
-        preprocessing: Fitted on the training images.
+        preprocessing: Fitted on the training images, when the training began.
         model: The Keras model.
         optimizer: The optimizer; with float16, wrapped for loss scaling.
         sgd: The optimizer itself, which holds the learning rate.
@@ -47,8 +47,21 @@ class Session:
         steps: Steps an epoch.
     """
 
-    def __init__(self, config: RunConfig, dataset: Dataset, devices: Devices) -> None:
-        """Build everything. See `wrn.training.train` for what is refused."""
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        devices: Devices,
+        preprocessing: Preprocessing | None = None,
+    ) -> None:
+        """Build everything. See `wrn.training.train` for what is refused.
+
+        Args:
+            config: All settings.
+            dataset: The images.
+            devices: Where to compute.
+            preprocessing: What was fitted before, if the training goes on.
+        """
         self.config = config
         self.devices = devices
         self.split = select(dataset, config.data)
@@ -58,8 +71,9 @@ class Session:
         # The last partial batch of an epoch is left out, as in the authors' code;
         # the next epoch's order puts other images there.
         self.steps = len(self.split.train) // self.batch_size
-        self.preprocessing = Preprocessing.fit(
-            config.data.preprocessing, self.split.train.images
+        images = self.split.train.images
+        self.preprocessing = preprocessing or fit_preprocessing(
+            config.data.preprocessing, images
         )
         strategy = devices.strategy
         with strategy.scope():
@@ -78,7 +92,12 @@ class Session:
                 else None
             )
         self.classifier = Classifier(self.model, self.preprocessing)
-        self._images = _on_each_replica(strategy, self.split.train.images)
+        self._images = _on_each_replica(
+            strategy,
+            self.preprocessing.apply_to_all(images)
+            if self.preprocessing.before_augmentation
+            else images,
+        )
         self._labels = _on_each_replica(
             strategy, self.split.train.labels.astype(np.int32)
         )
@@ -146,7 +165,8 @@ class Session:
         Args:
             indices: int32 (batch_size,), the images of the whole batch.
             seeds: int32 (2, 2), the seeds of the augmentation and of dropout.
-            images: uint8 (n, 32, 32, 3), all training images.
+            images: (n, 32, 32, 3), all training images: uint8, or float32 where they
+                are preprocessed already.
             labels: int32 (n,).
             size: Side in pixels that the images are shrunk to.
         """
@@ -160,7 +180,8 @@ class Session:
         )
         mine = slice(replica * share, (replica + 1) * share)
         batch = augmentation.gather(images, indices[mine], offsets[mine], flips[mine])
-        batch = self.preprocessing.apply(tf.cast(batch, tf.float32))
+        if not self.preprocessing.before_augmentation:
+            batch = self.preprocessing.apply(tf.cast(batch, tf.float32))
         if data.cutout:
             centers = augmentation.draw_centers(
                 seeds[0], self.batch_size, *images.shape[1:3]

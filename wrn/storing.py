@@ -75,7 +75,12 @@ def store(run: Run, source: str, *, folder: Path | None = None) -> dict[str, Any
     folder = models_folder() if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{config.model.name}{ENDING}"
-    weights.save(target, loaded.classifier.model, loaded.metadata)
+    weights.save(
+        target,
+        loaded.classifier.model,
+        loaded.metadata,
+        preprocessing=loaded.classifier.preprocessing.arrays(),
+    )
     target.with_name(f"{config.model.name}.json").write_text(
         json.dumps(card, indent=1) + "\n", encoding="utf-8"
     )

@@ -6,7 +6,8 @@ on from its checkpoint exactly as if nothing had happened.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -22,6 +23,7 @@ from wrn.data import Dataset
 from wrn.devices import Devices, choose
 from wrn.errors import RunError, WeightsError
 from wrn.pace import Pace
+from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.schedule import drop_epochs, learning_rate
 from wrn.session import Session, image_order
 
@@ -209,7 +211,10 @@ class _Training:
         self.state = _State()
         self.pace = Pace()
         self.report("preparing")
-        self.session = Session(config, dataset, devices)
+        stored = self.read_checkpoint() if run.last_weights.exists() else None
+        # What was fitted when the training began stays, to the bit.
+        fitted = self.fitted_before(stored) if stored else None
+        self.session = Session(config, dataset, devices, fitted)
         self.metadata = {
             "model": config.model.to_dict(),
             "preprocessing": self.session.preprocessing.to_dict(),
@@ -221,8 +226,8 @@ class _Training:
             "train": config.train.to_dict(),
             "commit": commit(),
         }
-        if run.last_weights.exists():
-            self.restore()
+        if stored:
+            self.restore(stored)
         run.rewind(self.state.records)
 
     # Running
@@ -256,8 +261,7 @@ class _Training:
             self.session.steps * self.session.batch_size,
         )
         if state.step == 0 and state.epoch + 1 in drop_epochs(train):
-            # The authors' code makes a new optimizer state at each drop.
-            self.session.sgd.reset_momentum()
+            self.session.sgd.at_drop()
         every = max(1, self.session.steps // RECORDS_PER_EPOCH)
         while state.step < self.session.steps:
             if self.should_stop():
@@ -388,16 +392,36 @@ class _Training:
                 for index, variable in enumerate(self.session.model.weights):
                     extras[f"training/weights/{index}"] = np.asarray(variable)
         with self.session.weights_to_keep():
-            weights.save(path, self.session.model, metadata, extras)
+            weights.save(
+                path,
+                self.session.model,
+                metadata,
+                extras,
+                preprocessing=self.session.preprocessing.arrays(),
+            )
 
-    def restore(self) -> None:
+    def read_checkpoint(self) -> weights.WeightFile:
+        """Read the checkpoint's weights."""
+        with self.refusing_damages():
+            return weights.read(self.run.last_weights)
+
+    def fitted_before(self, stored: weights.WeightFile) -> Preprocessing:
+        """Return the preprocessing of the checkpoint."""
+        with self.refusing_damages():
+            fitted = read_preprocessing(
+                stored.metadata.get("preprocessing"), stored.preprocessing
+            )
+            if fitted.kind != self.config.data.preprocessing:
+                raise WeightsError(f"its images were preprocessed by {fitted.kind}")
+        return fitted
+
+    def restore(self, checkpoint: weights.WeightFile) -> None:
         """Take up the checkpoint."""
-        path = self.run.last_weights
-        try:
-            stored = weights.recognize(weights.read(path))
+        with self.refusing_damages():
+            stored = weights.recognize(checkpoint)
             if stored.config.name != self.config.model.name:
                 raise WeightsError(f"it holds {stored.config.name}")
-            with h5py.File(path) as file:
+            with h5py.File(self.run.last_weights) as file:
                 state = _State.from_json(file["training/state"][()].decode())
                 variables = [
                     file[f"optimizer/vars/{index}"][()]
@@ -415,9 +439,16 @@ class _Training:
                 self.session.optimizer.variables, variables, strict=True
             ):
                 variable.assign(value)
+        self.state = state
+
+    @contextmanager
+    def refusing_damages(self) -> Iterator[None]:
+        """Say of what can go wrong with a checkpoint that it is one."""
+        try:
+            yield
         except (WeightsError, *_DAMAGES) as error:
             raise RunError(
-                f"{path.name} must be a checkpoint of {self.config.model.name} with "
-                f"these settings, to resume from. Received: {error}"
+                f"{self.run.last_weights.name} must be a checkpoint of "
+                f"{self.config.model.name} with these settings, to resume from. "
+                f"Received: {error}"
             ) from error
-        self.state = state

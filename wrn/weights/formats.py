@@ -15,7 +15,7 @@ JSON, for hints; no model is built from it.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,9 @@ from wrn.weights.reader import Array, Dump, dump, quote
 Format = Literal["weights.h5", "legacy weights", "legacy model", "keras archive"]
 
 MAX_METADATA = 2**20
+
+#: Root group of the arrays that this project's preprocessing is made of.
+PREPROCESSING_GROUP = "preprocessing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,8 @@ class WeightFile:
             files, else empty.
         config: The JSON object in which a full model describes itself, else
             empty. A hint, never more.
+        preprocessing: float32 arrays by their names, of which the metadata tells
+            the use; mostly empty.
     """
 
     format: Format
@@ -67,6 +72,7 @@ class WeightFile:
     layers: tuple[FileLayer, ...]
     metadata: dict[str, Any]
     config: dict[str, Any]
+    preprocessing: dict[str, Array] = field(default_factory=dict)
 
 
 def read(path: str | Path) -> WeightFile:
@@ -94,7 +100,8 @@ def read(path: str | Path) -> WeightFile:
         if "layer_names" in found.attributes.get(name, {}):
             return _read_legacy(found, name, metadata, config)
     if any("vars" in path.split("/") for path in found.arrays):
-        return _read_weights_h5(found, metadata, config)
+        file = _read_weights_h5(found, metadata, config)
+        return replace(file, preprocessing=_preprocessing(found))
     if "layer_0/param_0" in found.arrays:
         raise WeightsError(
             "Expected a file of Keras 2 or 3. Received: one of Keras 0.3, which does "
@@ -196,6 +203,16 @@ def _read_weights_h5(
         metadata=metadata,
         config=config,
     )
+
+
+def _preprocessing(found: Dump) -> dict[str, Array]:
+    """Return the arrays that lie in the group of the preprocessing itself."""
+    parts = ((path.split("/"), array) for path, array in found.arrays.items())
+    return {
+        names[1]: array
+        for names, array in parts
+        if len(names) == 2 and names[0] == PREPROCESSING_GROUP
+    }
 
 
 def _natural(path: str) -> list[tuple[str, int]]:

@@ -1,9 +1,10 @@
 """Writes this project's weight files, and fills a model from recognized arrays.
 
 A file is what Keras 3's `save_weights` writes, so Keras itself can read it back,
-with two additions that Keras passes over: a root attribute `wrn` (JSON: which
-network, which preprocessing, how it was trained), and in the checkpoints of a
-training the groups `optimizer` and `training`.
+with additions that Keras passes over: a root attribute `wrn` (JSON: which network,
+which preprocessing, how it was trained); the group `preprocessing` with the arrays
+of a preprocessing that has some; and in the checkpoints of a training the groups
+`optimizer` and `training`.
 """
 
 import json
@@ -17,6 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from wrn.weights.formats import PREPROCESSING_GROUP
 from wrn.weights.recognition import Recognized
 
 #: Root attribute that holds the metadata.
@@ -28,6 +30,8 @@ def save(
     model: Any,
     metadata: Mapping[str, Any],
     extras: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    preprocessing: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
     """Write a model's weights, atomically.
 
@@ -38,6 +42,7 @@ def save(
         model: The Keras model.
         metadata: Plain JSON types.
         extras: More arrays, by their path within the file.
+        preprocessing: The arrays of the preprocessing, by their names.
     """
     # Keras insists on the ending; the leading dot keeps the file out of listings.
     temporary = path.with_name(f".{uuid.uuid4().hex}.weights.h5")
@@ -47,6 +52,8 @@ def save(
             file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
             for name, array in (extras or {}).items():
                 file[name] = array
+            for name, array in (preprocessing or {}).items():
+                file[f"{PREPROCESSING_GROUP}/{name}"] = array
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
