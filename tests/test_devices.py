@@ -26,29 +26,11 @@ from wrn.schedule import learning_rate
 from wrn.session import AUGMENTATION, image_order, step_seed
 
 #: A training of ten steps in two epochs, exact to the bit.
-SETTINGS = [
-    "--depth",
-    "10",
-    "--widen-factor",
-    "1",
-    "--data",
-    "synthetic",
-    "--limit",
-    "200",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "40",
-    "--precision",
-    "float32",
-    "--schedule",
-    "one-cycle",
-    "--averaging",
-    "0.9",
-    "--no-save-plot",
-    "--no-tensorboard",
-    "--quiet",
-]
+SETTINGS = (
+    "--depth 10 --widen-factor 1 --data synthetic --limit 200 --epochs 2 "
+    "--batch-size 40 --precision float32 --schedule one-cycle --averaging 0.9 "
+    "--no-save-plot --no-tensorboard --quiet"
+)
 
 # What a process does beside the command line: it splits the CPU in two, tells its
 # weights after each measurement, or is hit by a signal before a step.
@@ -234,7 +216,7 @@ def assert_identical(replicas):
 def whole(tmp_path_factory):
     """The folder of an uninterrupted training by two workers."""
     folder = tmp_path_factory.mktemp("whole")
-    words = ["train", *SETTINGS, "--runs-folder", str(folder), "--run", "two"]
+    words = ["train", *SETTINGS.split(), "--runs-folder", str(folder), "--run", "two"]
     for code, errors in run_two_workers(folder, words):
         assert code == 0, errors
     return folder
@@ -242,7 +224,7 @@ def whole(tmp_path_factory):
 
 @pytest.mark.slow
 def test_two_devices_train_as_two_halves_of_a_batch(tmp_path):
-    words = ["train", *SETTINGS, "--runs-folder", str(tmp_path), "--run", "two"]
+    words = ["train", *SETTINGS.split(), "--runs-folder", str(tmp_path), "--run", "two"]
     process = start(
         [*words, "--devices", "cpu:0,cpu:1"], tmp_path / "device", logical=2
     )
@@ -281,7 +263,7 @@ def test_a_training_that_a_worker_ended_resumes_with_all(
 ):
     words = ["train", "--runs-folder", str(tmp_path), "--run", "two", "--quiet"]
     outcomes = run_two_workers(
-        tmp_path, [*words, *SETTINGS], struck=struck, struck_at=7, by=by
+        tmp_path, [*words, *SETTINGS.split()], struck=struck, struck_at=7, by=by
     )
     run = RunStore(tmp_path).open("two")
     assert run.status().state == state
