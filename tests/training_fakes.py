@@ -72,10 +72,11 @@ class FakeTraining:
 
         class Devices:
             description = DEVICE
+            workers = 1
 
         monkeypatch.setattr(execution, "train", self)
         monkeypatch.setattr(execution, "load_cached", lambda source: None)
-        monkeypatch.setattr(execution, "choose", lambda precision: Devices())
+        monkeypatch.setattr(execution, "choose", lambda *settings: Devices())
 
 
 def step_record(epoch: int, step: int) -> dict:

@@ -9,6 +9,7 @@ The data flows in one direction, and so do the imports:
     data             images and labels; preprocessing and augmentation
     weights          weight files: reading, recognizing, writing
     training         the training loop
+    cluster, workers several machines that train together
     runs, jobs       run folders; background training
     evaluation       accuracy and what goes with it
     cli              python -m wrn

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from wrn.collective import means
+
 #: Steps between two updates of the average.
 EVERY_STEPS = 5
 
@@ -56,7 +58,7 @@ class WeightAverage:
             )
             for variable in model.weights
         ]
-        self._update_all = tf.function(self._update_everywhere)
+        self._update_all = tf.function(self._update)
 
     def after_step(self, steps: int) -> None:
         """Update the averages if it is time to.
@@ -68,16 +70,10 @@ class WeightAverage:
             decay = decay_at(self.decay, steps // EVERY_STEPS - 1)
             self._update_all(tf.constant(decay, tf.float32))
 
-    def _update_everywhere(self, decay: Any) -> None:
-        self.strategy.run(self._update, args=(decay,))
-
     def _update(self, decay: Any) -> None:
-        context = tf.distribute.get_replica_context()
-        for average, variable in zip(self.variables, self._model.weights, strict=True):
-            value = variable.value
-            if self.strategy.num_replicas_in_sync > 1:
-                # Each replica has batch-norm statistics of its own.
-                value = context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
+        # Each replica has batch-norm statistics of its own.
+        values = means(self.strategy, self._model.weights)
+        for average, value in zip(self.variables, values, strict=True):
             average.assign(average.value * decay + value * (1.0 - decay))
 
     @contextmanager

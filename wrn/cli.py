@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from wrn import __version__, recipes
+from wrn.cluster import Cluster, cluster
 from wrn.config import (
     SECTIONS,
     Config,
@@ -147,6 +148,9 @@ def _train(arguments: argparse.Namespace) -> int:
         for name, section in SECTIONS.items()
     }
     config = recipes.note(RunConfig(**sections), recipe.name)
+    workers = cluster()
+    if workers and not workers.chief:
+        return _follow(config, arguments, workers)
     store = RunStore(runs_folder(config.output))
     if arguments.resume:
         if not arguments.run:
@@ -156,7 +160,7 @@ def _train(arguments: argparse.Namespace) -> int:
         _refuse_changes(arguments, run.config())
     else:
         run = store.create(config, arguments.run)
-    return _execute(run, arguments)
+    return _execute(run, arguments, workers)
 
 
 def _list_recipes(arguments: argparse.Namespace) -> int:
@@ -171,13 +175,15 @@ def _list_recipes(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _execute(run: Any, arguments: argparse.Namespace) -> int:
+def _execute(run: Any, arguments: argparse.Namespace, workers: Cluster | None) -> int:
     _start_tensorflow()
     from wrn.execution import Execution
 
     stopped = _catch_signals()
     with _ProgressBar(quiet=arguments.quiet) as bar:
-        outcome = Execution(run).execute(bar.show, should_stop=lambda: bool(stopped))
+        outcome = Execution(run, workers).execute(
+            bar.show, should_stop=lambda: bool(stopped)
+        )
     status = run.status()
     report = {
         "run": run.name,
@@ -205,6 +211,23 @@ def _execute(run: Any, arguments: argparse.Namespace) -> int:
         return _complain(
             f"stopped; go on with: python -m wrn train --run {run.name} --resume", 1
         )
+    return 0
+
+
+def _follow(config: RunConfig, arguments: argparse.Namespace, workers: Cluster) -> int:
+    """Train along with the chief, which has the run."""
+    _start_tensorflow()
+    from wrn.devices import choose
+    from wrn.workers import follow
+
+    stopped = _catch_signals()
+    # Before the chief's settings come, which need the devices to travel on.
+    devices = choose(config.train.precision, config.train.devices, workers)
+    outcome = follow(devices, should_stop=lambda: bool(stopped))
+    if arguments.json:
+        _print_json(dataclasses.asdict(outcome))
+    if not outcome.finished:
+        return _complain("stopped; the chief tells how to go on", 1)
     return 0
 
 

@@ -478,6 +478,12 @@ class TrainConfig(Config):
         "the device has it, float16 with loss scaling on older GPUs, else float32.",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
+    devices: str = _option(
+        "auto",
+        "Devices",
+        "Where to compute: auto takes every GPU, else the CPU; cpu; or a list such as "
+        "gpu:0,gpu:1. Several share each batch.",
+    )
     seed: int = _option(
         0,
         "Seed",

@@ -2,12 +2,16 @@
 
 import functools
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from wrn.cluster import Cluster
 from wrn.errors import ConfigError
 
 #: CUDA compute capability from which GPUs multiply bfloat16 (Ampere) and float16
@@ -33,14 +37,18 @@ class Devices:
     Attributes:
         strategy: The `tf.distribute` strategy that spans the devices.
         precision: `float32`, `bfloat16` or `float16`.
-        gpus: Number of GPUs.
+        gpus: Number of GPUs in this machine.
         description: One sentence for people.
+        workers: Number of processes that train together, usually one a machine.
+        chief: Whether this process is the one that writes the run.
     """
 
     strategy: Any
     precision: str
     gpus: int
     description: str
+    workers: int = 1
+    chief: bool = True
 
     @property
     def policy(self) -> str:
@@ -53,46 +61,129 @@ class Devices:
         return self.gpus > 0
 
 
-def choose(precision: str = "auto") -> Devices:
-    """Take every visible GPU, else the CPU.
+def choose(
+    precision: str = "auto", devices: str = "auto", cluster: Cluster | None = None
+) -> Devices:
+    """Set up the devices to compute on.
+
+    With a cluster it must come before all else that TensorFlow does in the process,
+    and returns when every worker has come.
 
     Args:
         precision: A precision, or `auto` for the fastest that the devices have.
+        devices: `auto` for every GPU, else the CPU; `cpu`; or a list such as
+            `gpu:0,gpu:1`.
+        cluster: The workers to train with, if there are others.
 
     Raises:
-        ConfigError: If the devices cannot be set up.
+        ConfigError: If there are no such devices, or no such precision.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    _let_memory_grow()
-    logical = tf.config.list_logical_devices("GPU")
-    if len(logical) > 1:
-        strategy = tf.distribute.MirroredStrategy([gpu.name for gpu in logical])
-    else:
-        strategy = tf.distribute.OneDeviceStrategy("GPU:0" if logical else "CPU:0")
-    chosen = best_precision() if precision == "auto" else precision
-    if chosen not in _POLICIES:
+    if precision not in ("auto", *_POLICIES):
         raise ConfigError(
             f"precision must be auto, {', '.join(_POLICIES)}. Received: {precision!r}"
         )
-    if gpus:
-        names = [_gpu_name(gpu) for gpu in gpus]
-        where = f"Computing on {len(gpus)} GPU{'s' * (len(gpus) > 1)}: " + ", ".join(
-            names
-        )
+    # Several workers' strategy must find TensorFlow's runtime unstarted.
+    names = _selected(devices, _physical() if cluster else _logical())
+    gpus = [_gpu(name) for name in names if name.startswith("gpu")]
+    if cluster:
+        strategy = _strategy_of_workers(names, gpus)
+    elif len(names) > 1:
+        strategy = tf.distribute.MirroredStrategy(names)
     else:
+        strategy = tf.distribute.OneDeviceStrategy(names[0])
+    chosen = _best_precision(gpus) if precision == "auto" else precision
+    if gpus:
+        where = f"Computing on {len(gpus)} GPU{'s' * (len(gpus) > 1)}: " + ", ".join(
+            map(_gpu_name, gpus)
+        )
+    elif len(names) > 1:
+        where = f"Computing on {', '.join(names)}"
+    elif devices == "auto":
         where = "No GPU found: computing on the CPU"
-    return Devices(strategy, chosen, len(logical), f"{where}, in {chosen}.")
+    else:
+        where = "Computing on the CPU"
+    workers = cluster.workers if cluster else 1
+    if cluster:
+        where += f", as one of {workers} workers"
+    return Devices(
+        strategy,
+        chosen,
+        len(gpus),
+        f"{where}, in {chosen}.",
+        workers=workers,
+        chief=cluster is None or cluster.chief,
+    )
 
 
-def best_precision() -> str:
-    """Return the fastest precision that every device has."""
-    gpus = tf.config.list_physical_devices("GPU")
+def _selected(devices: str, known: list[str]) -> list[str]:
+    """Return the names of the devices asked for, all of one kind."""
+    if devices == "auto":
+        return [name for name in known if name.startswith("gpu")] or ["cpu:0"]
+    names = ["cpu:0" if n.strip() == "cpu" else n.strip() for n in devices.split(",")]
+    kinds = {name.partition(":")[0] for name in names}
+    if not set(names) <= set(known) or len(kinds) > 1 or len(set(names)) < len(names):
+        raise ConfigError(
+            "devices must be auto, cpu, or a list of one kind, none twice, out of "
+            f"{', '.join(known)}. Received: {devices!r}"
+        )
+    return names
+
+
+def _physical() -> list[str]:
+    return [
+        f"{kind.lower()}:{index}"
+        for kind in ("CPU", "GPU")
+        for index in range(len(tf.config.list_physical_devices(kind)))
+    ]
+
+
+def _logical() -> list[str]:
+    _let_memory_grow()
+    return [
+        f"{kind.lower()}:{index}"
+        for kind in ("CPU", "GPU")
+        for index in range(len(tf.config.list_logical_devices(kind)))
+    ]
+
+
+def _strategy_of_workers(names: list[str], gpus: list[Any]) -> Any:
+    """Make the strategy of several workers, which takes every GPU that it sees."""
+    _let_memory_grow()
+    tf.config.set_visible_devices(gpus, "GPU")
+    if not gpus and len(names) > 1:
+        raise ConfigError(
+            "devices of several workers must be auto, cpu or GPUs. "
+            f"Received: {','.join(names)!r}"
+        )
+    with _signals_end_the_process():
+        return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+@contextmanager
+def _signals_end_the_process() -> Iterator[None]:
+    """Let Ctrl-C end a process that waits, in C++, for workers that never come."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _best_precision(gpus: list[Any]) -> str:
+    """Return the fastest precision that each of the GPUs has; without one, the CPU."""
     if not gpus:
         return "bfloat16" if _BFLOAT16_FLAGS & _cpu_flags() else "float32"
     capability = min(_capability(gpu) for gpu in gpus)
     if capability >= _BFLOAT16_CAPABILITY:
         return "bfloat16"
     return "float16" if capability >= _FLOAT16_CAPABILITY else "float32"
+
+
+def _gpu(name: str) -> Any:
+    """Return the physical GPU of a name such as `gpu:1`."""
+    return tf.config.list_physical_devices("GPU")[int(name.partition(":")[2])]
 
 
 @functools.cache

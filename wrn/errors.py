@@ -5,6 +5,7 @@
     ├── DataError          images that cannot be found, read or trusted
     ├── WeightsError       a file that holds no usable Wide ResNet weights
     ├── RunError           a run folder that is missing, damaged or in use
+    ├── ClusterError       another machine of a training was lost
     └── MissingToolError   an optional program, such as Graphviz, is not installed
 
 A message is one or two plain sentences for the person who reads it: what was
@@ -30,6 +31,10 @@ class WeightsError(WrnError):
 
 class RunError(WrnError):
     """A run folder that is missing, damaged or in use."""
+
+
+class ClusterError(WrnError):
+    """Another machine of a training was lost."""
 
 
 class MissingToolError(WrnError):

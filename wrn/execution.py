@@ -11,12 +11,14 @@ from typing import Any
 
 from wrn import graph
 from wrn.architecture import describe
+from wrn.cluster import Cluster
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import choose
 from wrn.errors import MissingToolError, WrnError
 from wrn.runs import Run, Status
 from wrn.training import Outcome, Progress, train
+from wrn.workers import lead
 
 #: Seconds between two writes of the progress into `status.json`.
 _STATUS_SECONDS = 1.0
@@ -30,8 +32,15 @@ class Execution:
             so any thread may read it.
     """
 
-    def __init__(self, run: Run) -> None:
-        """Take a run that this process has acquired."""
+    def __init__(self, run: Run, cluster: Cluster | None = None) -> None:
+        """Take a run that this process has acquired.
+
+        Args:
+            run: The run.
+            cluster: The workers to train with, if there are others. This process
+                is their chief.
+        """
+        self._cluster = cluster
         self.run = run
         self.status: Status = run.status()
         self._written = 0.0
@@ -96,8 +105,11 @@ class Execution:
         report(Progress(phase="preparing", epoch=1, epochs=config.train.epochs))
         if config.output.save_plot:
             save_plot(self.run, config)
-        devices = choose(config.train.precision)
+        train_config = config.train
+        devices = choose(train_config.precision, train_config.devices, self._cluster)
         self.change(device=devices.description)
+        if devices.workers > 1:
+            lead(devices, config, self.run.last_weights)
         dataset = load_cached(config.data.source)
         recorder = _Recorder(self.run, config)
         try:

@@ -15,6 +15,7 @@ _NOT_OF_A_RECIPE = {
     "source",
     "seed",
     "precision",
+    "devices",
 }
 
 #: Sections whose settings a recipe decides.

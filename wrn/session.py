@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wrn import augmentation
 from wrn.averaging import WeightAverage
+from wrn.collective import means, of_chief
 from wrn.config import RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
@@ -100,6 +101,9 @@ class Session:
         )
         self._labels = _on_each_replica(
             strategy, self.split.train.labels.astype(np.int32)
+        )
+        self._means = tf.function(
+            lambda: means(strategy, self.model.non_trainable_variables)
         )
         self._step = self._on_all_replicas(self._replica_step)
         self._step_on = self._on_all_replicas(self._learn)
@@ -218,13 +222,19 @@ class Session:
     def measure(
         self, images: Images, should_stop: Callable[[], bool]
     ) -> tuple[float, float] | None:
-        """Return mean loss and accuracy on images, or `None` if asked to stop."""
+        """Return mean loss and accuracy on images, or `None` if asked to stop.
+
+        Every worker measures all images, and takes the chief's word: other hardware
+        may round otherwise, and all must agree which epoch was the best.
+        """
         with self.weights_to_keep():
             logits = self.classifier.logits(images.images, should_stop=should_stop)
         if logits is None:
             return None
         loss = float(cross_entropy(logits, images.labels).mean())
-        return loss, float((logits.argmax(axis=1) == images.labels).mean())
+        accuracy = float((logits.argmax(axis=1) == images.labels).mean())
+        loss, accuracy = of_chief(self.devices, (loss, accuracy))
+        return loss, accuracy
 
     def weights_to_keep(self) -> AbstractContextManager[None]:
         """Give the model, for a while, the weights to measure and to save.
@@ -244,14 +254,9 @@ class Session:
         if strategy.num_replicas_in_sync == 1:
             return
 
-        @tf.function
-        def average() -> None:
-            context = tf.distribute.get_replica_context()
-            for variable in self.model.non_trainable_variables:
-                value = variable.value
-                variable.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, value))
-
-        strategy.run(average)
+        variables = self.model.non_trainable_variables
+        for variable, mean in zip(variables, self._means(), strict=True):
+            variable.assign(mean)
 
 
 def image_order(seed: int, epoch: int, images: int, used: int) -> NDArray[np.int32]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from wrn import weights
 from wrn.commit import commit
+from wrn.collective import agreed, lost_workers_named
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
@@ -169,7 +170,9 @@ def train(
         run: Takes metrics and weights.
         on_progress: Called after every step, from the calling thread.
         should_stop: Asked before every step. It may block, to pause.
-        devices: Where to compute; by default what `wrn.devices.choose` takes.
+        devices: Where to compute; by default what the settings say. With several
+            workers each calls this with the same settings and checkpoint; they stop
+            together as soon as one is asked to, and only the chief saves weights.
 
     Returns:
         How it ended. If asked to stop, a checkpoint of that very step is written.
@@ -179,16 +182,19 @@ def train(
             data has another number of classes than the network.
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
+        ClusterError: If another worker was lost.
     """
-    training = _Training(
-        config,
-        dataset,
-        run,
-        devices or choose(config.train.precision),
-        on_progress or (lambda progress: None),
-        should_stop or (lambda: False),
-    )
-    return training.run_to_end()
+    devices = devices or choose(config.train.precision, config.train.devices)
+    with lost_workers_named(devices):
+        training = _Training(
+            config,
+            dataset,
+            run,
+            devices,
+            on_progress or (lambda progress: None),
+            agreed(devices, should_stop or (lambda: False)),
+        )
+        return training.run_to_end()
 
 
 class _Training:
@@ -392,13 +398,15 @@ class _Training:
                 for index, variable in enumerate(self.session.model.weights):
                     extras[f"training/weights/{index}"] = np.asarray(variable)
         with self.session.weights_to_keep():
-            weights.save(
-                path,
-                self.session.model,
-                metadata,
-                extras,
-                preprocessing=self.session.preprocessing.arrays(),
-            )
+            # The others have done their share: the averages over all replicas.
+            if self.devices.chief:
+                weights.save(
+                    path,
+                    self.session.model,
+                    metadata,
+                    extras,
+                    preprocessing=self.session.preprocessing.arrays(),
+                )
 
     def read_checkpoint(self) -> weights.WeightFile:
         """Read the checkpoint's weights."""

@@ -1,0 +1,123 @@
+"""What all workers and replicas of a training do together.
+
+Every worker must call these in the same order: each waits for the others.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from wrn.devices import Devices
+from wrn.errors import ClusterError
+
+#: Bytes that are broadcast at once; they travel as float32, four times the size.
+_CHUNK_BYTES = 2**22
+
+#: What TensorFlow raises when another worker is gone.
+_LOSSES = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+
+
+def means(strategy: Any, variables: Sequence[Any]) -> list[Any]:
+    """Return each variable's mean over all replicas. Call it in a `tf.function`.
+
+    Args:
+        strategy: The `tf.distribute` strategy.
+        variables: Keras variables made in its scope. Those that are trained are
+            the same on all replicas and taken as they are.
+    """
+    values = strategy.run(lambda: [tf.identity(each.value) for each in variables])
+    return [
+        strategy.experimental_local_results(value)[0]
+        if variable.trainable
+        else strategy.reduce("MEAN", value, axis=None)
+        for variable, value in zip(variables, values, strict=True)
+    ]
+
+
+def agreed(devices: Devices, should_stop: Callable[[], bool]) -> Callable[[], bool]:
+    """Return a question that is answered yes on all workers if it is on one."""
+    if devices.workers == 1:
+        return should_stop
+
+    def any_should_stop() -> bool:
+        mine = tf.constant(float(should_stop()))
+        return float(_sum(devices.strategy, mine)) > 0
+
+    return any_should_stop
+
+
+def of_chief(devices: Devices, values: Sequence[Any]) -> Sequence[Any]:
+    """Return the chief's values, which are plain JSON types, on all workers."""
+    if devices.workers == 1:
+        return values
+    received = json.loads(broadcast(devices, json.dumps(values).encode()))
+    return list(received)
+
+
+def broadcast(devices: Devices, content: bytes) -> bytes:
+    """Give every worker the chief's bytes; those of the others are not looked at."""
+    # Parts of 16 bits, which float32 holds exactly.
+    size = [len(content) >> 16 * part & 0xFFFF for part in range(4)]
+    parts = _of_first(devices, np.array(size)).astype(int).tolist()
+    length = sum(part << 16 * place for place, part in enumerate(parts))
+    received = bytearray()
+    for start in range(0, length, _CHUNK_BYTES):
+        count = min(_CHUNK_BYTES, length - start)
+        chunk = np.zeros(count)
+        if devices.chief:
+            chunk[:] = np.frombuffer(content, np.uint8, count, start)
+        received += _of_first(devices, chunk).astype(np.uint8).tobytes()
+    return bytes(received)
+
+
+@contextmanager
+def lost_workers_named(devices: Devices) -> Iterator[None]:
+    """Say in words if another worker is lost while something is done.
+
+    Raises:
+        ClusterError: If it is.
+    """
+    try:
+        yield
+    except _LOSSES as error:
+        if devices.workers == 1:
+            raise
+        raise ClusterError(
+            f"All {devices.workers} workers must live to the end of the training. "
+            "Received: one was lost. Start all again with --resume to go on from the "
+            "last checkpoint"
+        ) from error
+
+
+@tf.function
+def _sum(strategy: Any, value: Any) -> Any:
+    return strategy.reduce("SUM", strategy.run(tf.identity, (value,)), axis=None)
+
+
+def _of_first(devices: Devices, values: Any) -> Any:
+    """Return the first replica's numbers, which are the chief's, on all workers."""
+    mine = values if devices.chief else np.zeros_like(values)
+    tensor = tf.constant(mine, tf.float32)
+    return np.asarray(_sum_of_firsts(devices.strategy, tensor))
+
+
+@tf.function
+def _sum_of_firsts(strategy: Any, value: Any) -> Any:
+    """Add up the values of the first replica and nothing of the others."""
+
+    def first_only(value: Any) -> Any:
+        context = tf.distribute.get_replica_context()
+        first = tf.equal(context.replica_id_in_sync_group, 0)
+        return tf.where(first, value, tf.zeros_like(value))
+
+    return strategy.reduce("SUM", strategy.run(first_only, (value,)), axis=None)
