@@ -10,6 +10,7 @@ The data flows in one direction, and so do the imports:
     weights          weight files: reading, recognizing, writing
     training         the training loop
     runs, jobs       run folders; background training
+    speed, estimate  what a training will take on this device
     evaluation       accuracy and what goes with it
     cli              python -m wrn
 

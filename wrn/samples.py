@@ -66,4 +66,4 @@ def first_samples(
 def _mean_color(images: Images) -> NDArray[np.float32]:
     """Return the mean red, green and blue of a training set, about."""
     some = images.images[:: max(1, len(images) // _MEAN_IMAGES)]
-    return some.mean(axis=(0, 1, 2)).astype(np.float32)
+    return np.asarray(some.mean(axis=(0, 1, 2)), np.float32)
