@@ -51,11 +51,11 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
     except DataError as error:
         st.error(literal(str(error)))
         return
-    with st.grid(COLUMNS, min_column_width=52, gap="xsmall", key="samples"):
+    with st.grid(COLUMNS, min_column_width=60, gap="xsmall", key="samples"):
         for picture, name in zip(pictures, names, strict=True):
             with st.container(gap=None):
                 st.image(picture, width="stretch", output_format="PNG", alt=name)
-                st.caption(literal(name))
+                st.caption(f":small[{literal(name)}]")
     st.caption(
         f"The first {COUNT} images as the network will see them, before normalization"
         + (f", shrunk to {size}×{size} pixels." if size < 32 else ".")

@@ -75,7 +75,8 @@ def run_form() -> RunConfig | None:
             key=state.RUN_NAME,
             persist_state="session",
         )
-    left, right = st.columns(2, gap="medium")
+    # Wide enough on the right for a row of eight samples.
+    left, right = st.columns([6, 7], gap="medium")
     if train:
         with left:
             _schedule(train)
