@@ -5,8 +5,8 @@ needs the input of every batch normalization and the output of every ReLU, in th
 precision of the layers; nothing else is kept. To this come the data set, the
 weights with what the optimizer keeps beside them, and the process itself.
 
-Accuracy: within 15% of the peak measured on a CPU, for WRN-10-1, 16-2 and 16-4 in
-batches of 32, 128 and 256, in float32 and bfloat16 (docs/performance.md, "Memory
+Accuracy: within 15% of the peak measured on a CPU, for WRN-10-1, 16-2, 16-4 and 28-10
+in batches of 32 to 256, in float32 and bfloat16 (docs/performance.md, "Memory
 estimate"). On GPUs the same count without the process: no GPU was at hand to
 compare it with.
 """
@@ -39,6 +39,10 @@ _PROCESS_BYTES, _STEP_BYTES = 680 << 20, 70 << 20
 
 #: What reading the images leaves in memory beside them: Parquet's reader, the largest.
 _READER_BYTES = 120 << 20
+
+#: Copies of the weights at the peak: themselves, velocity and gradients, all float32,
+#: what the update computes on its way, and the kernels as the convolutions want them.
+_WEIGHT_COPIES = 6
 
 #: Activations in memory at the peak, against those that are kept: gradients on
 #: their way, the convolutions' workspace, and gaps between freed blocks.
@@ -159,8 +163,7 @@ def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
     trained, _ = _counts(config.data)
     batch = min(config.train.batch_size, trained)
     activations = batch * kept_values(architecture) * _VALUE_BYTES[precision]
-    # Weights, their velocity and their gradients, all float32; the moving average.
-    copies = 3 + bool(config.train.averaging)
+    copies = _WEIGHT_COPIES + bool(config.train.averaging)
     training = copies * architecture.weight_bytes + int(
         _ACTIVATION_FACTOR * activations
     )
