@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from ui.estimate_view import estimate_line
 from ui.job_view import current_run, run_panel
 from ui.navigation import require_frame
 from ui.train_form import run_form, start_button
@@ -15,6 +16,8 @@ st.caption("Choose the settings of a training, start it and watch the network le
 jobs = manager()
 with st.expander("New training", expanded=not jobs.live()):
     config = run_form()
+    if config:
+        estimate_line(jobs, config)
     start_button(jobs, config)
 
 run = current_run(jobs)

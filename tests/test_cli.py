@@ -224,3 +224,36 @@ def test_ctrl_c_saves_and_says_how_to_go_on():
     refused = wrn("train", "--run", "broken", "--resume", "--depth", 16)
     assert refused.returncode == 2
     assert "depth must be 10" in refused.stderr
+
+
+def test_estimate_tells_time_and_memory_and_starts_nothing(capsys):
+    arguments = ["train", "--estimate", "--depth", "10", "--widen-factor", "1"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "WRN-10-1: Time not known yet on this device · about 1." in shown
+    assert "python -m wrn train --measure" in shown
+    RunStore().write_measured_speed(
+        "auto",
+        {
+            "multiply_adds_per_second": 1e10,
+            "device": "No GPU found: computing on the CPU, in float32.",
+            "updated": 1e9,
+        },
+    )
+    assert main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["name"] == "WRN-10-1"
+    assert found["precision"] == "float32"
+    assert found["seconds"] == pytest.approx(200 * found["seconds_per_epoch"])
+    assert found["memory_bytes"] > 1e9
+    assert RunStore().list() == []
+
+
+@pytest.mark.slow
+def test_measure_keeps_the_speed_for_later_estimates(capsys):
+    done = wrn("train", "--measure", "--depth", "10", "--precision", "float32")
+    assert done.returncode == 0, done.stderr
+    assert " per epoch, " in done.stdout
+    assert "a measurement of this device" in done.stdout
+    assert list(RunStore().measured_speeds()) == ["float32"]
+    assert RunStore().list() == []

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -28,6 +29,7 @@ from wrn.data import (
     official,
     parquet,
     select,
+    sources,
     synthetic,
 )
 from wrn.data import download as download_module
@@ -322,6 +324,23 @@ def serve(monkeypatch):
 def offline(monkeypatch):
     # Port 9 (discard) is closed; a connection is refused at once.
     monkeypatch.setattr(download_module, "URL", "http://127.0.0.1:9/cifar.tar.gz")
+
+
+def test_what_needs_a_download_is_told(cache, archive):
+    assert sources.needs_download("cifar10")
+    assert not sources.needs_download("synthetic")
+    assert not sources.needs_download("/nowhere")
+    cache.mkdir(parents=True)
+    shutil.copy(archive, cache / download_module.ARCHIVES[-1])
+    assert not sources.needs_download("cifar10")
+
+
+def test_what_is_loaded_is_told(monkeypatch):
+    monkeypatch.setattr(sources, "_kept", {})
+    monkeypatch.setattr(sources, "load", lambda source, on_progress: source)
+    assert not sources.is_loaded("synthetic")
+    sources.load_cached("synthetic")
+    assert sources.is_loaded("synthetic")
 
 
 def test_the_source_is_pinned():

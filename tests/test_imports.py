@@ -15,6 +15,8 @@ LIGHT_MODULES = (
     "wrn.architecture",
     "wrn.graph",
     "wrn.weights",
+    "wrn.speed",
+    "wrn.estimate",
 )
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -1,11 +1,16 @@
 """The Train page, without a browser, with a training that only obeys."""
 
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
 from tests.training_fakes import (
+    CONFIG,
     DEVICE,
     FakeTraining,
     chart,
@@ -15,6 +20,9 @@ from tests.training_fakes import (
     values,
     wait_for,
 )
+from ui import speed_measuring
+from wrn import estimate
+from wrn.data import CLASS_NAMES, sources
 from wrn.jobs import manager
 from wrn.runs import RunStore
 
@@ -87,6 +95,142 @@ def test_schedule_is_drawn_before_the_start(page):
     page.selectbox(key="train_paper_schedule").set_value("constant").run()
     rates = values(chart(page, "schedule")["data"][0]["y"])
     assert np.unique(rates) == pytest.approx([0.1])
+
+
+def test_recipe_brings_its_settings_and_says_how_images_grow(page):
+    page.run()
+    assert "Images grow" not in text_of(page)
+    page.selectbox(key="recipe").set_value("fast").run()
+    assert not page.exception
+    assert page.number_input(key="train_fast_epochs").value == 20
+    assert page.selectbox(key="train_fast_schedule").value == "one-cycle"
+    # A quarter of 15 epochs each for 16, 20, 24 and 28 pixels; then 5 with all.
+    assert (
+        "Images grow: 16 pixels from epoch 1, 20 pixels from epoch 5, 24 pixels from "
+        "epoch 9, 28 pixels from epoch 13, 32 pixels from epoch 16." in text_of(page)
+    )
+    # A peak after a quarter of the steps.
+    rates = values(chart(page, "schedule")["data"][0]["y"])
+    assert rates.max() == pytest.approx(0.2)
+    assert rates.argmax() == pytest.approx(len(rates) / 4, abs=3)
+    page.selectbox(key="train_fast_first_size").set_value(32).run()
+    assert "Images grow" not in text_of(page)
+    assert "first_size: 16 → 32" in text_of(page)
+
+
+def test_images_that_are_not_here_yet_are_not_fetched_for_samples(
+    page, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    page.run()
+    assert page.selectbox(key="train_source").value == "cifar10"
+    assert "CIFAR-10 is not on this machine yet" in text_of(page)
+    assert "Show samples" not in buttons(page)
+
+
+@pytest.fixture
+def small_source(monkeypatch, dataset) -> None:
+    """Let the source `synthetic` be 200 images, drawn at once."""
+    monkeypatch.setattr(sources.synthetic, "draw", lambda on_progress: dataset)
+    monkeypatch.setattr(sources, "_kept", {})
+    st.cache_data.clear()
+
+
+def pictures(page: AppTest) -> list[str]:
+    return [image.proto.imgs[0].alt for image in page.get("image")]
+
+
+def test_samples_are_shown_when_asked_for_and_follow_the_settings(page, small_source):
+    page.run()
+    page.selectbox(key="train_source").set_value("synthetic").run()
+    assert "Show samples" in buttons(page)
+    assert pictures(page) == []
+    buttons(page)["Show samples"].click().run()
+    assert not page.exception
+    first = pictures(page)
+    assert len(first) == 16
+    assert set(first) <= set(CLASS_NAMES)
+    # From now on they cost nothing: no button, and other settings show others.
+    page.number_input(key="train_paper_seed").set_value(1).run()
+    assert "Show samples" not in buttons(page)
+    assert len(pictures(page)) == 16
+    assert pictures(page) != first
+    page.selectbox(key="recipe").set_value("fast").run()
+    assert "shrunk to 16×16 pixels" in text_of(page)
+
+
+def test_a_source_that_is_not_there_is_said_in_a_sentence(page, monkeypatch):
+    monkeypatch.setenv("WRN_DATA", "/nowhere")
+    page.run()
+    buttons(page)["Show samples"].click().run()
+    assert not page.exception
+    (error,) = page.error
+    assert "neither a known name nor an existing path" in error.value
+
+
+def test_too_many_validation_images_are_said_in_a_sentence(page, small_source):
+    page.run()
+    page.selectbox(key="train_source").set_value("synthetic")
+    page.number_input(key="data_paper_validation").set_value(200).run()
+    buttons(page)["Show samples"].click().run()
+    assert not page.exception
+    (error,) = page.error
+    assert error.value.startswith("validation must leave some")
+
+
+def test_time_and_memory_are_told_before_the_start(page):
+    config = CONFIG.model.replace(depth=16, widen_factor=2)
+    run = make_run("past", config=dataclasses.replace(CONFIG, model=config))
+    run.record_speed({"epoch": 1, "seconds": 1.0, "images_per_second": 500.0})
+    page.run()
+    # 390 batches of 128 images at 500 a second, and a third of it for 10,000.
+    assert "About 1 min 47 s per epoch, 5 h 55 min in all · about 1." in text_of(page)
+    assert "the speed of run past on this device" in text_of(page)
+    page.number_input(key="train_paper_epochs").set_value(2).run()
+    assert "1 min 47 s per epoch, 3 min 33 s in all" in text_of(page)
+
+
+def test_device_without_a_past_can_be_measured(page, monkeypatch):
+    measured = {"multiply_adds_per_second": 1e11, "device": DEVICE, "updated": 1e9}
+    code = (
+        "from wrn.runs import RunStore\n"
+        f"RunStore().write_measured_speed('auto', {measured})"
+    )
+    monkeypatch.setattr(
+        speed_measuring, "command", lambda *given: [sys.executable, "-c", code]
+    )
+    page.run()
+    assert "Time not known yet on this device · about 1." in text_of(page)
+    buttons(page)["Measure this device"].click().run()
+    assert not page.exception
+    assert "per epoch" in text_of(page)
+    assert "a measurement of this device on 2001-09-09" in text_of(page)
+    assert "Measure this device" not in buttons(page)
+
+
+def test_failed_measurement_is_said_in_words(page, monkeypatch):
+    code = "import sys; sys.exit('wrn: the toaster is cold')"
+    monkeypatch.setattr(
+        speed_measuring, "command", lambda *given: [sys.executable, "-c", code]
+    )
+    page.run()
+    buttons(page)["Measure this device"].click().run()
+    assert not page.exception
+    (error,) = page.error
+    assert error.value.replace("\\", "").endswith("Received: the toaster is cold")
+
+
+def test_a_running_training_is_not_disturbed_by_a_measurement(page, training):
+    start(page, training)
+    assert buttons(page)["Measure this device"].disabled
+    assert "The training under way will tell" in text_of(page)
+
+
+def test_too_little_memory_is_warned_of(page, monkeypatch):
+    monkeypatch.setattr(estimate, "available_memory", lambda: 500_000_000)
+    page.run()
+    assert "0.5 GB are free: it may fail" in page.warning[0].value
+    assert not buttons(page)["Start training"].disabled
 
 
 def test_refused_setting_disables_the_start(page):

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from wrn.config import TrainConfig
-from wrn.schedule import drop_epochs, image_size, learning_rate
+from wrn.schedule import drop_epochs, image_growth, image_size, learning_rate
 
 
 def test_papers_rates_epoch_by_epoch():
@@ -61,3 +61,9 @@ def test_images_grow_in_the_shortest_trainings_too():
         assert sizes == sorted(sizes)
         assert set(sizes) <= {16, 20, 24, 28, 32}
         assert sizes[-1] == 32 or epochs == 1
+
+
+def test_growth_lists_the_first_epoch_of_each_size():
+    train = TrainConfig(epochs=80, first_size=20, full_size_from=0.75)
+    assert image_growth(train) == [(1, 20), (21, 24), (41, 28), (61, 32)]
+    assert image_growth(TrainConfig()) == [(1, 32)]

@@ -4,7 +4,6 @@ from functools import partial
 
 import streamlit as st
 
-from ui.text import file_size, short_count
 from wrn.architecture import Architecture
 from wrn.graph import (
     FORMATS,
@@ -17,6 +16,7 @@ from wrn.graph import (
     shape_text,
     to_dot,
 )
+from wrn.text import file_size, short_count
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 

@@ -8,11 +8,12 @@ import streamlit as st
 
 from ui import state
 from ui.run_view import moment
-from ui.text import file_size, literal
+from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import WrnError
 from wrn.jobs import JobManager
 from wrn.runs import Run
+from wrn.text import file_size
 
 #: Columns of the CSV file, the fields of a run's metrics.
 COLUMNS = (

@@ -7,11 +7,12 @@ import streamlit as st
 
 from ui import run_view, state
 from ui.job_view import status_of
-from ui.text import duration, literal
+from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.jobs import JobManager
 from wrn.runs import Run, Status
+from wrn.text import duration
 
 HEIGHT = 320
 

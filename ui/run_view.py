@@ -12,9 +12,10 @@ import streamlit as st
 
 from ui.charts import training_curves
 from ui.live_chart import live_chart
-from ui.text import duration, literal, percent
+from ui.text import literal, percent
 from wrn.config import DataConfig, RunConfig
 from wrn.runs import Run, Status
+from wrn.text import duration
 
 CURVES_HEIGHT = 560
 

@@ -8,6 +8,7 @@ from ui import state
 from ui.charts import schedule_curve
 from ui.forms import AnyConfig, config_form, model_form
 from ui.live_chart import live_chart
+from ui.samples_view import samples
 from ui.text import literal
 from wrn.config import (
     DataConfig,
@@ -20,7 +21,7 @@ from wrn.config import (
 from wrn.errors import WrnError
 from wrn.jobs import JobManager
 from wrn.recipes import RECIPES, Recipe, note
-from wrn.schedule import learning_rate
+from wrn.schedule import image_growth, learning_rate
 
 #: What most people set; the rest is folded away.
 DATA_FIRST = ("limit",)
@@ -74,8 +75,14 @@ def run_form() -> RunConfig | None:
             key=state.RUN_NAME,
             persist_state="session",
         )
+    # Wide enough on the right for a row of eight samples.
+    left, right = st.columns([6, 7], gap="medium")
     if train:
-        _schedule(train)
+        with left:
+            _schedule(train)
+    if data and train:
+        with right:
+            samples(data, train)
     if not (data and train and output):
         return None
     config = note(
@@ -169,7 +176,8 @@ def _rest(
 
 
 def _schedule(train: TrainConfig) -> None:
-    """Draw the learning rate that the training will have."""
+    """Draw the learning rate that the training will have; tell how images grow."""
+    st.markdown("**Schedule**")
     steps_per_epoch = math.ceil(SCHEDULE_VALUES / train.epochs)
     rates = [
         learning_rate(train, step, steps_per_epoch)
@@ -181,3 +189,10 @@ def _schedule(train: TrainConfig) -> None:
         height=190,
         alt=f"Learning rate over {train.epochs} epochs, at most {max(rates):g}",
     )
+    growth = image_growth(train)
+    if len(growth) > 1:
+        st.caption(
+            "Images grow: "
+            + ", ".join(f"{size} pixels from epoch {n}" for n, size in growth)
+            + "."
+        )

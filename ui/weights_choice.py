@@ -12,9 +12,10 @@ import streamlit as st
 
 from ui import state
 from ui.loading import inspect_weights
-from ui.text import file_size, literal
+from ui.text import literal
 from wrn.runs import Run, RunStore
 from wrn.stored import Card, list_stored
+from wrn.text import file_size
 
 UPLOAD = "Upload a file"
 FILE_TYPES = ("h5", "hdf5", "keras")

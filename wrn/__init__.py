@@ -11,6 +11,7 @@ The data flows in one direction, and so do the imports:
     training         the training loop
     cluster, workers several machines that train together
     runs, jobs       run folders; background training
+    speed, estimate  what a training will take on this device
     evaluation       accuracy and what goes with it
     cli              python -m wrn
 

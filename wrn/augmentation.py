@@ -10,10 +10,58 @@ Source:
     Blanked squares are the cutout of DeVries & Taylor, arXiv:1708.04552.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from wrn.config import FULL_SIZE, DataConfig
+
+#: The images of a batch, where there is but one device.
+ALL = slice(None)
+
+
+def augment(
+    images: Any,
+    indices: Any,
+    seed: Any,
+    data: DataConfig,
+    *,
+    normalize: Callable[[Any], Any],
+    share: slice = ALL,
+    size: int = FULL_SIZE,
+) -> Any:
+    """Take a batch out of a data set as the training sees it.
+
+    The one way from stored images to the network's input: the training step and
+    the preview of a training both go it.
+
+    Args:
+        images: (n, 32, 32, 3), of which the batch is taken: uint8, or float32 where
+            they are preprocessed already.
+        indices: int32 (batch_size,), the images of the whole batch.
+        seed: int32 tensor of shape (2,), which decides all that is random.
+        data: Which augmentations.
+        normalize: Called with float32 (m, 32, 32, 3), cropped and flipped. In what it
+            returns, 0 is what blanked squares are filled with.
+        share: The part of the batch to return. The random numbers are drawn for the
+            whole batch, so that the number of devices changes nothing.
+        size: Side in pixels that the images are shrunk to.
+
+    Returns:
+        float32 (m, size, size, 3), the share's m images.
+    """
+    batch_size = indices.shape[0]
+    offsets, flips = draw(
+        seed, batch_size, flip=data.flip, crop_padding=data.crop_padding
+    )
+    batch = gather(images, indices[share], offsets[share], flips[share])
+    batch = normalize(tf.cast(batch, tf.float32))
+    if data.cutout:
+        centers = draw_centers(seed, batch_size, *images.shape[1:3])
+        batch = cut_out(batch, centers[share], data.cutout)
+    return shrink(batch, size)
 
 
 def draw(

@@ -29,10 +29,7 @@ from wrn.devices import Devices, choose
 from wrn.errors import RunError
 from wrn.runs import RunStore
 from wrn.session import Session, image_order
-
-#: A training step multiplies about three times as often as a forward pass: once
-#: forward, once for the gradient of the inputs, once for that of the weights.
-TRAINING_PASSES = 3
+from wrn.speed import TRAINING_PASSES
 
 #: Seconds that one measurement of one round lasts at least.
 _SLICE_SECONDS = 1.5

@@ -152,6 +152,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if workers and not workers.chief:
         return _follow(config, arguments, workers)
     store = RunStore(runs_folder(config.output))
+    if arguments.estimate or arguments.measure:
+        return _estimate(config, store, arguments)
     if arguments.resume:
         if not arguments.run:
             raise ConfigError("--resume must come with --run NAME, the run to resume.")
@@ -172,6 +174,27 @@ def _list_recipes(arguments: argparse.Namespace) -> int:
         print(recipe.name)
         for label in ("summary", "source", "expected", "cost"):
             print(f"  {label + ':':<10}{getattr(recipe, label)}")
+    return 0
+
+
+def _estimate(config: RunConfig, store: Any, arguments: argparse.Namespace) -> int:
+    from wrn import speed
+    from wrn.estimate import estimate
+
+    if arguments.measure:
+        _start_tensorflow()
+        from wrn.measurement import measure
+
+        precision = config.train.precision
+        store.write_measured_speed(precision, measure(precision).to_dict())
+    estimated = estimate(config, speed.known(config, store))
+    if arguments.json:
+        _print_json({"name": config.model.name, **estimated.to_dict()})
+        return 0
+    print(f"{config.model.name}: {estimated}")
+    print(estimated.speed or "To measure this device: python -m wrn train --measure")
+    if estimated.warning:
+        print(estimated.warning)
     return 0
 
 
@@ -424,6 +447,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--list-recipes", action="store_true", help="tell about the recipes, and end"
+    )
+    train.add_argument(
+        "--estimate",
+        action="store_true",
+        help="tell the time per epoch and the peak memory to expect, and end",
+    )
+    train.add_argument(
+        "--measure",
+        action="store_true",
+        help="the same, after measuring for some seconds how fast this device trains",
     )
     for section in SECTIONS.values():
         _add_options(train, section)

@@ -1,26 +1,22 @@
 """The devices that a training or an evaluation runs on, and their precision."""
 
 import functools
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from wrn.cluster import Cluster
 from wrn.errors import ConfigError
+from wrn.host import best_cpu_precision
 
 #: CUDA compute capability from which GPUs multiply bfloat16 (Ampere) and float16
 #: (Volta) matrices in their tensor cores.
 _BFLOAT16_CAPABILITY = (8, 0)
 _FLOAT16_CAPABILITY = (7, 0)
-
-#: CPU flags, as Linux spells them, of units that multiply bfloat16.
-_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 #: Keras dtype policy of each precision.
 _POLICIES = {
@@ -174,7 +170,7 @@ def _signals_end_the_process() -> Iterator[None]:
 def _best_precision(gpus: list[Any]) -> str:
     """Return the fastest precision that each of the GPUs has; without one, the CPU."""
     if not gpus:
-        return "bfloat16" if _BFLOAT16_FLAGS & _cpu_flags() else "float32"
+        return best_cpu_precision()
     capability = min(_capability(gpu) for gpu in gpus)
     if capability >= _BFLOAT16_CAPABILITY:
         return "bfloat16"
@@ -205,13 +201,3 @@ def _gpu_name(gpu: Any) -> str:
 def _capability(gpu: Any) -> tuple[int, int]:
     details = tf.config.experimental.get_device_details(gpu)
     return tuple(details.get("compute_capability", (0, 0)))
-
-
-def _cpu_flags() -> set[str]:
-    """Return the CPU's flags on Linux, nothing elsewhere."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return set()
-    match = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
-    return set(match.group(1).split()) if match else set()

@@ -43,6 +43,9 @@ RESUMABLE_STATES = ("stopped", "failed", "interrupted")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
+#: Beside the run folders: how fast this machine is, by precision.
+_SPEED_FILE = "speed.json"
+
 #: Longest line of metrics that is read; ours have about 200 characters.
 _LONGEST_LINE = 10_000
 
@@ -360,6 +363,31 @@ class RunStore:
             and ((path / "config.json").exists() or (path / "status.json").exists())
         ]
         return [Run(path) for path in sorted(paths, key=_made, reverse=True)]
+
+    def measured_speeds(self) -> dict[str, Any]:
+        """Read what `write_measured_speed` kept: anything, if somebody edited it."""
+        try:
+            stored = json.loads((self.root / _SPEED_FILE).read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
+
+    def write_measured_speed(self, precision: str, speed: Mapping[str, Any]) -> None:
+        """Keep a measured speed beside the runs, one for each precision.
+
+        Raises:
+            RunError: If the folder cannot be written.
+        """
+        speeds = {**self.measured_speeds(), precision: dict(speed)}
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            _replace(
+                self.root / _SPEED_FILE, (json.dumps(speeds, indent=2) + "\n").encode()
+            )
+        except OSError as error:
+            raise RunError(
+                f"The runs folder {self.root} must be writable. Received: {error}"
+            ) from None
 
     def delete(self, name: str) -> None:
         """Delete a run with all its files.

@@ -72,3 +72,20 @@ def image_size(train: TrainConfig, epoch: int) -> int:
     if not sizes or epoch >= round(growing, 6):
         return FULL_SIZE
     return sizes[int(round(epoch * len(sizes) / growing, 6))]
+
+
+def image_growth(train: TrainConfig) -> list[tuple[int, int]]:
+    """List the epochs, counted from 1, that begin with another image size.
+
+    Args:
+        train: The training's settings.
+
+    Returns:
+        Epoch and side in pixels, the first epoch's included.
+    """
+    growth: list[tuple[int, int]] = []
+    for epoch in range(train.epochs):
+        size = image_size(train, epoch)
+        if not growth or growth[-1][1] != size:
+            growth.append((epoch + 1, size))
+    return growth

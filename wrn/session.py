@@ -174,24 +174,23 @@ class Session:
             labels: int32 (n,).
             size: Side in pixels that the images are shrunk to.
         """
-        data = self.config.data
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
         share = self.batch_size // self.devices.strategy.num_replicas_in_sync
-        # Drawn for the whole batch, so that the number of devices changes nothing.
-        offsets, flips = augmentation.draw(
-            seeds[0], self.batch_size, flip=data.flip, crop_padding=data.crop_padding
-        )
         mine = slice(replica * share, (replica + 1) * share)
-        batch = augmentation.gather(images, indices[mine], offsets[mine], flips[mine])
-        if not self.preprocessing.before_augmentation:
-            batch = self.preprocessing.apply(tf.cast(batch, tf.float32))
-        if data.cutout:
-            centers = augmentation.draw_centers(
-                seeds[0], self.batch_size, *images.shape[1:3]
-            )
-            batch = augmentation.cut_out(batch, centers[mine], data.cutout)
-        batch = augmentation.shrink(batch, size)
+        batch = augmentation.augment(
+            images,
+            indices,
+            seeds[0],
+            self.config.data,
+            normalize=(
+                tf.identity
+                if self.preprocessing.before_augmentation
+                else self.preprocessing.apply
+            ),
+            share=mine,
+            size=size,
+        )
         targets = tf.gather(labels, indices[mine])
         seed = tf.random.experimental.stateless_fold_in(seeds[1], replica)
         return self._learn(batch, targets, seed)

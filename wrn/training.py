@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn import weights
-from wrn.commit import commit
 from wrn.collective import agreed, lost_workers_named
+from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose

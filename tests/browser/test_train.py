@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.browsing import Server, screenshot, serve, visit
+from tests.browser.browsing import Server, screenshot, serve, settled, visit
 from tests.browser.steps import (
     chart,
+    choose,
     points,
     press,
     shown_range,
@@ -18,6 +19,7 @@ from tests.browser.steps import (
     wait_for_updates,
     zoom,
 )
+from wrn.runs import RunStore
 
 #: 40 steps an epoch, and a record of each: curves that grow all the time.
 LIMIT, BATCH_SIZE, EPOCHS = 640, 16, 500
@@ -87,6 +89,60 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
         press(page, "Metrics (CSV)")
     assert download.value.suggested_filename == f"{name}.csv"
     assert download.value.path().read_text().startswith("kind,epoch,step")
+
+
+def test_before_the_start_a_person_sees_what_will_happen(fresh_server, page):
+    visit(page, f"{fresh_server.url}/train")
+    choose(page, "Source", "synthetic")
+    expect(page.get_by_text("Time not known yet on this device")).to_be_visible()
+    expect(page.get_by_role("button", name="Measure this device")).to_be_enabled()
+    samples = page.locator(".st-key-samples img")
+    expect(samples).to_have_count(0)
+
+    # Loads TensorFlow, and draws the source.
+    press(page, "Show samples")
+    expect(samples).to_have_count(16, timeout=120_000)
+    settled(page)
+    first = pixels(samples)
+    assert len(set(first)) == 16
+    assert all(samples.evaluate_all("images => images.map(image => image.alt)"))
+
+    RunStore(fresh_server.runs).write_measured_speed(
+        "auto",
+        {
+            "multiply_adds_per_second": 1e11,
+            "device": "No GPU found: computing on the CPU, in float32.",
+            "updated": 1.7e9,
+        },
+    )
+    choose(page, "Recipe", "fast")
+    expect(page.get_by_text("Images grow: 16 pixels from epoch 1")).to_be_visible()
+    expect(page.get_by_text("shrunk to 16×16 pixels")).to_be_visible()
+    expect(samples).to_have_count(16)
+    assert pixels(samples) != first
+    expect(
+        page.get_by_text(re.compile("^About .* per epoch, .* in all · "))
+    ).to_be_visible()
+    expect(page.get_by_text("a measurement of this device on")).to_be_visible()
+    curve = page.get_by_role("img", name="Learning rate over 20 epochs, at most 0.2")
+    expect(curve).to_be_visible()
+
+    for theme in ("light", "dark"):
+        for width in (1280, 390):
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size({"width": width, "height": 1300 + 1280 - width})
+            expect(curve.locator(".scatterlayer .js-line")).to_be_visible()
+            screenshot(page, f"train-before-{theme}-{width}")
+            main = page.get_by_test_id("stMain")
+            assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def pixels(images: Locator) -> list[str]:
+    """Return the addresses of pictures, which follow from their content."""
+    for image in images.all():
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("image => image.naturalWidth") >= 96
+    return images.evaluate_all("images => images.map(image => image.src)")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -12,6 +12,16 @@ as it should raises `DataError`, naming the file.
 """
 
 from wrn.data.dataset import CLASS_NAMES, Dataset, Images, Split, select
-from wrn.data.sources import load, load_cached
+from wrn.data.sources import is_loaded, load, load_cached, needs_download
 
-__all__ = ["CLASS_NAMES", "Dataset", "Images", "Split", "load", "load_cached", "select"]
+__all__ = [
+    "CLASS_NAMES",
+    "Dataset",
+    "Images",
+    "Split",
+    "is_loaded",
+    "load",
+    "load_cached",
+    "needs_download",
+    "select",
+]

@@ -42,6 +42,14 @@ def cache_folder() -> Path:
     return Path(base if os.access(base, os.W_OK) else "/tmp") / ".keras" / "datasets"
 
 
+def has_copy() -> bool:
+    """Whether Keras's cache holds something that could be the official CIFAR-10."""
+    folder = cache_folder()
+    return any((folder / name).is_file() for name in ARCHIVES) or any(
+        (folder / name).is_dir() for name in FOLDERS
+    )
+
+
 def cifar10(source: str, on_progress: OnProgress) -> Dataset:
     """Read the official CIFAR-10, downloading it where there is no copy yet.
 

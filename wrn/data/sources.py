@@ -68,6 +68,16 @@ def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
         return dataset
 
 
+def is_loaded(source: str) -> bool:
+    """Whether `load_cached` has the source in memory, and so takes no time."""
+    return source in _kept
+
+
+def needs_download(source: str) -> bool:
+    """Whether loading the source means to fetch it from the network first."""
+    return source == "cifar10" and not download.has_copy()
+
+
 def _load(source: str, on_progress: OnProgress) -> Dataset:
     if source == "cifar10":
         return download.cifar10(source, on_progress)

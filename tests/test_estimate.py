@@ -1,0 +1,189 @@
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from wrn import estimate as module
+from wrn.architecture import describe
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.estimate import estimate, kept_values, memory, seconds_per_epoch
+from wrn.speed import Speed
+
+CPU = "No GPU found: computing on the CPU, in bfloat16."
+MODEL = ModelConfig(depth=10, widen_factor=1)
+
+#: How far the estimate of the memory may be off, as its module states.
+TOLERANCE = 0.15
+
+
+def speed(rate=1e9, device=CPU):
+    return Speed(multiply_adds_per_second=rate, device=device)
+
+
+def config(source="synthetic", model=MODEL, **train):
+    data = DataConfig(source=source)
+    return RunConfig(model=model, data=data, train=TrainConfig(**train))
+
+
+def test_kept_values_by_hand():
+    # One block a group, at 32x32, 16x16 and 8x8, with 16, 32 and 64 channels. Each
+    # has two batch norms: the first at the size before the block.
+    first = 2 * 32 * 32 * 16
+    second = 32 * 32 * 16 + 16 * 16 * 32
+    third = 16 * 16 * 32 + 8 * 8 * 64
+    last = 8 * 8 * 64
+    # Each batch norm keeps its input, each ReLU its output.
+    assert kept_values(describe(MODEL)) == 2 * (first + second + third + last)
+
+
+def test_dropout_keeps_its_outputs_and_its_choice():
+    plain = kept_values(describe(MODEL))
+    dropped = kept_values(describe(MODEL.replace(dropout=0.3)))
+    assert dropped - plain == 2 * (32 * 32 * 16 + 16 * 16 * 32 + 8 * 8 * 64)
+
+
+def test_seconds_are_multiply_adds_over_the_speed():
+    given = config("cifar10", batch_size=100)
+    multiply_adds = describe(MODEL).multiply_adds
+    # Three passes to train, one to measure.
+    expected = (3 * 50_000 + 10_000) * multiply_adds / 1e9
+    assert seconds_per_epoch(given, speed()) == pytest.approx(expected)
+
+
+def test_seconds_of_validation_images_limit_and_partial_batch():
+    given = config("cifar10", batch_size=128)
+    multiply_adds = describe(MODEL).multiply_adds
+
+    def passes(**data):
+        changed = RunConfig(
+            model=MODEL, data=given.data.replace(**data), train=given.train
+        )
+        return seconds_per_epoch(changed, speed()) * 1e9 / multiply_adds
+
+    # 45,000 images are 351 whole batches; 1,000 are 7; 100 are one small one.
+    assert passes(validation=5000) == pytest.approx(3 * 351 * 128 + 5000)
+    assert passes(limit=1000) == pytest.approx(3 * 7 * 128 + 1000)
+    assert passes(limit=100) == pytest.approx(3 * 100 + 100)
+
+
+def test_small_images_cost_their_pixels_and_some_more():
+    small = config("cifar10", epochs=4, first_size=16, full_size_from=1.0)
+    multiply_adds = describe(MODEL).multiply_adds
+    # 16, 20, 24 and 28 pixels, an epoch each.
+    cost = sum((size / 32) ** 2 for size in (16, 20, 24, 28)) / 4 / 0.85
+    expected = (3 * 390 * 128 * cost + 10_000) * multiply_adds / 1e9
+    assert seconds_per_epoch(small, speed()) == pytest.approx(expected)
+
+
+def test_the_whole_training_takes_its_epochs():
+    told = estimate(config(epochs=7), speed())
+    assert told.seconds == pytest.approx(7 * told.seconds_per_epoch)
+    assert told.precision == "bfloat16"
+
+
+def test_without_a_speed_only_the_memory_is_told(monkeypatch):
+    monkeypatch.setattr(module, "available_memory", lambda: 23_000_000_000)
+    told = estimate(config(precision="float32"), None)
+    assert told.seconds is told.seconds_per_epoch is None
+    assert str(told).startswith("Time not known yet on this device · about ")
+    assert str(told).endswith("GB of memory (of 23 GB free)")
+
+
+def test_figures_read_well(monkeypatch):
+    monkeypatch.setattr(module, "available_memory", lambda: None)
+    passes = 3 * 9984 + 2000
+    rate = passes * describe(MODEL).multiply_adds / 100
+    told = str(estimate(config(epochs=200), speed(rate)))
+    assert told.startswith("About 1 min 40 s per epoch, 5 h 33 min in all · about ")
+    assert told.endswith(" GB of memory")
+
+
+def test_too_little_memory_is_warned_of(monkeypatch):
+    monkeypatch.setattr(module, "available_memory", lambda: 500_000_000)
+    assert "0.5 GB are free: it may fail" in estimate(config(), speed()).warning
+    monkeypatch.setattr(module, "available_memory", lambda: 50_000_000_000)
+    assert estimate(config(), speed()).warning == ""
+    monkeypatch.setattr(module, "available_memory", lambda: None)
+    assert estimate(config(), speed()).warning == ""
+
+
+def test_on_a_gpu_its_own_memory_counts():
+    told = estimate(config(), speed(device="Computing on 1 GPU: X, in float16."))
+    assert told.on_gpu
+    assert told.precision == "float16"
+    assert told.available_bytes is None
+    assert told.memory_bytes < memory(config(), "float16")
+    assert str(told).endswith("of GPU memory")
+
+
+def test_memory_grows_with_batch_precision_and_averaging():
+    def at(precision="float32", **train):
+        return memory(config("cifar10", batch_size=1024, **train), precision)
+
+    kept = 1024 * kept_values(describe(MODEL))
+    assert at() - at("bfloat16") == pytest.approx(1.4 * 2 * kept, abs=2)
+    averaged = at(averaging=0.9) - at()
+    assert averaged == describe(MODEL).weight_bytes
+
+
+TRAINING = """
+import re
+import sys
+
+import numpy as np
+
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.data import CLASS_NAMES, Dataset, Images
+from wrn.devices import choose
+from wrn.session import Session, image_order
+
+random = np.random.default_rng(0)
+
+
+def images(count):
+    return Images(
+        random.integers(0, 256, (count, 32, 32, 3), np.uint8),
+        random.integers(0, 10, count),
+    )
+
+
+data = Dataset(images(10_000), images(2_000), CLASS_NAMES, "synthetic", "Noise")
+config = RunConfig(
+    model=ModelConfig(depth=10, widen_factor=2), train=TrainConfig(batch_size=256)
+)
+session = Session(config, data, choose("float32"))
+for number in range(4):
+    session.step(number, image_order(0, 0, 10_000, 256), 0.01)
+session.measure(data.test.first(500), lambda: False)
+status = open("/proc/self/status").read()
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status).group(1)) * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak memory")
+def test_memory_is_near_what_a_training_takes():
+    done = subprocess.run(
+        [sys.executable, "-c", TRAINING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    given = config(model=ModelConfig(depth=10, widen_factor=2), batch_size=256)
+    expected = memory(given, "float32")
+    assert int(done.stdout) == pytest.approx(expected, rel=TOLERANCE)
+
+
+def test_whitened_images_are_kept_in_float32():
+    plain, whitened = (
+        memory(
+            RunConfig(data=DataConfig(source="cifar10", preprocessing=kind)),
+            "float32",
+            on_gpu=True,
+        )
+        for kind in ("mean-std", "gcn-zca")
+    )
+    assert whitened - plain == 3 * 50_000 * 32 * 32 * 3

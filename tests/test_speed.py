@@ -1,0 +1,166 @@
+import json
+
+import pytest
+
+from tests.training_fakes import make_run
+from wrn.architecture import describe
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.devices import choose
+from wrn.runs import RunStore
+from wrn.speed import Speed, known
+
+CPU = "No GPU found: computing on the CPU, in {}."
+SMALL, LARGE = ModelConfig(depth=10, widen_factor=1), ModelConfig(depth=16)
+
+
+def config(model=SMALL, **train):
+    data = DataConfig(source="synthetic")
+    return RunConfig(model=model, data=data, train=TrainConfig(**train))
+
+
+def past(name, rate, given=None, *, precision="bfloat16", updated=1e9, epochs=(1,)):
+    run = make_run(
+        name, config=given or config(), updated=updated, device=CPU.format(precision)
+    )
+    for epoch in epochs:
+        run.record_speed({"epoch": epoch, "seconds": 1.0, "images_per_second": rate})
+    return run
+
+
+def images_per_second(speed, model=SMALL):
+    return speed.multiply_adds_per_second / (3 * describe(model).multiply_adds)
+
+
+def test_nothing_is_known_at_first():
+    assert known(config(), RunStore()) is None
+    make_run("unmeasured")
+    assert known(config(), RunStore()) is None
+
+
+def test_a_run_tells_its_speed():
+    past("one", 1000.0)
+    speed = known(config(), RunStore())
+    assert images_per_second(speed) == pytest.approx(1000)
+    assert (speed.run, speed.precision, speed.on_gpu) == ("one", "bfloat16", False)
+    assert "run one" in str(speed)
+
+
+def test_the_last_of_the_same_network_comes_first():
+    past("large", 100.0, config(LARGE), updated=3e9)
+    past("old", 1000.0, updated=1e9)
+    past("new", 1200.0, updated=2e9)
+    assert known(config(), RunStore()).run == "new"
+    assert known(config(LARGE), RunStore()).run == "large"
+    assert known(config(ModelConfig(depth=22)), RunStore()).run == "large"
+
+
+def test_precisions_are_kept_apart():
+    past("exact", 500.0, config(precision="float32"), precision="float32")
+    assert known(config(), RunStore()) is None
+    assert known(config(precision="bfloat16"), RunStore()) is None
+    assert known(config(precision="float32"), RunStore()).run == "exact"
+    past("auto", 900.0, config(), precision="bfloat16")
+    assert known(config(), RunStore()).run == "auto"
+    assert known(config(precision="bfloat16"), RunStore()).run == "auto"
+
+
+def test_small_images_are_counted_as_such():
+    train = {"epochs": 4, "first_size": 16, "full_size_from": 1.0}
+    past("small", 4000.0, config(**train), epochs=(1,))
+    speed = known(config(), RunStore())
+    # A quarter of the pixels, at 0.85 of the efficiency.
+    assert images_per_second(speed) == pytest.approx(4000 / 4 / 0.85)
+
+
+def test_only_the_last_epochs_count():
+    run = past("long", 10.0, epochs=range(1, 4))
+    for epoch in range(4, 9):
+        run.record_speed({"epoch": epoch, "images_per_second": 1000.0})
+    assert images_per_second(known(config(), RunStore())) == pytest.approx(1000)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"epoch": 1, "images_per_second": "fast"},
+        {"epoch": 1, "images_per_second": 0.0},
+        {"epoch": 1, "images_per_second": float("inf")},
+        {"epoch": "1", "images_per_second": 5.0},
+        {"epoch": 0, "images_per_second": 5.0},
+        {"images_per_second": 5.0},
+        {"epoch": 1},
+    ],
+)
+def test_nonsense_in_a_run_is_passed_over(record):
+    make_run("odd").record_speed(record)
+    assert known(config(), RunStore()) is None
+
+
+def test_damaged_runs_are_passed_over():
+    past("good", 1000.0)
+    past("damaged", 5.0).path.joinpath("config.json").write_text("{")
+    assert known(config(), RunStore()).run == "good"
+
+
+def measured(rate=1e9, device=None, updated=5.0):
+    return Speed(
+        multiply_adds_per_second=rate,
+        device=device or CPU.format("bfloat16"),
+        updated=updated,
+    )
+
+
+def test_a_measurement_is_kept_for_its_precision():
+    store = RunStore()
+    store.write_measured_speed("auto", measured().to_dict())
+    store.write_measured_speed("float32", measured(5e8).to_dict())
+    assert known(config(), store) == measured()
+    assert known(config(precision="float32"), store) == measured(5e8)
+    assert "measurement" in str(known(config(), store))
+    assert store.list() == []
+
+
+def test_of_run_and_measurement_the_later_counts():
+    past("run", 1000.0, config(LARGE), updated=1e9)
+    store = RunStore()
+    store.write_measured_speed("auto", measured(updated=2e9).to_dict())
+    assert known(config(), store) == measured(updated=2e9)
+    # What the network itself did tells more.
+    assert known(config(LARGE), store).run == "run"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "[]",
+        '{"auto": 3}',
+        '{"auto": {"multiply_adds_per_second": 1e9}}',
+        json.dumps({"auto": measured(-1.0).to_dict()}),
+        json.dumps({"auto": measured(float("nan")).to_dict()}),
+        json.dumps({"auto": measured(updated="now").to_dict()}),
+        json.dumps({"auto": measured(device=["x"]).to_dict()}),
+    ],
+)
+def test_a_damaged_measurement_is_no_measurement(text):
+    store = RunStore()
+    store.root.mkdir(parents=True)
+    (store.root / "speed.json").write_text(text)
+    assert known(config(), store) is None
+
+
+def test_the_sentence_about_the_devices_names_the_precision():
+    speed = measured(device=choose("float32").description)
+    assert speed.precision == "float32"
+
+
+@pytest.mark.slow
+def test_measuring_tells_a_speed(monkeypatch):
+    from wrn import measurement
+
+    monkeypatch.setattr(measurement, "NETWORK", SMALL)
+    monkeypatch.setattr(measurement, "_SECONDS", 0.0)
+    speed = measurement.measure("float32")
+    assert speed.multiply_adds_per_second > 0
+    assert speed.precision == "float32"

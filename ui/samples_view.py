@@ -1,0 +1,85 @@
+"""The first images of a training as the network will see them."""
+
+import sys
+from contextlib import nullcontext
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from ui.loading import load_images
+from ui.text import literal
+from wrn.config import DataConfig, TrainConfig
+from wrn.data import is_loaded, needs_download
+from wrn.errors import DataError
+from wrn.schedule import image_size
+
+#: How many are shown, and in how many columns where there is room.
+COUNT, COLUMNS = 16, 8
+
+#: Side of the pictures in pixels at least; each pixel of an image becomes a square.
+_SIDE = 96
+
+
+def samples(data: DataConfig, train: TrainConfig) -> None:
+    """Show augmented samples; where that would take long, offer to."""
+    st.markdown("**Augmented samples**")
+    if needs_download(data.source):
+        st.caption(
+            "CIFAR-10 is not on this machine yet. The training downloads it (170 MB); "
+            "then samples can be shown."
+        )
+        return
+    _samples(data, train)
+
+
+@st.fragment
+def _samples(data: DataConfig, train: TrainConfig) -> None:
+    ready = "tensorflow" in sys.modules and is_loaded(data.source)
+    if not ready and not st.button("Show samples", key="show_samples"):
+        st.caption(
+            f"The first {COUNT} images as the network will see them. TensorFlow and "
+            "the images have to be loaded for it, which takes some seconds."
+        )
+        return
+    size = image_size(train, 0)
+    try:
+        if not is_loaded(data.source):
+            load_images(data.source)
+        with nullcontext() if ready else st.spinner("Loading TensorFlow…"):
+            pictures, names = _pictures(data, train.batch_size, train.seed, size)
+    except DataError as error:
+        st.error(literal(str(error)))
+        return
+    with st.grid(COLUMNS, min_column_width=60, gap="xsmall", key="samples"):
+        for picture, name in zip(pictures, names, strict=True):
+            with st.container(gap=None):
+                st.image(picture, width="stretch", output_format="PNG", alt=name)
+                st.caption(f":small[{literal(name)}]")
+    st.caption(
+        f"The first {COUNT} images as the network will see them, before normalization"
+        + (f", shrunk to {size}×{size} pixels." if size < 32 else ".")
+    )
+
+
+# What else is set changes nothing in the samples.
+@st.cache_data(max_entries=16, show_spinner=False)
+def _pictures(
+    data: DataConfig, batch_size: int, seed: int, size: int
+) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """Return the enlarged samples and the names of their classes."""
+    # Loads TensorFlow: only now.
+    from wrn.data import load_cached
+    from wrn.samples import first_samples
+
+    dataset = load_cached(data.source)
+    train = TrainConfig(
+        batch_size=batch_size, seed=seed, first_size=size, full_size_from=1.0
+    )
+    images, labels = first_samples(dataset, data, train, COUNT)
+    # So that the browser does not blur the pixels.
+    times = -(-_SIDE // size)
+    return (
+        [image.repeat(times, axis=0).repeat(times, axis=1) for image in images],
+        [dataset.class_names[label] for label in labels],
+    )

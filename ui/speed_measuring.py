@@ -1,0 +1,69 @@
+"""Measures the device's speed while the person watches a progress bar."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import streamlit as st
+
+import wrn
+from wrn.errors import RunError
+
+#: Seconds that it usually takes, and after which it is given up.
+_USUAL_SECONDS, _MOST_SECONDS = 15.0, 180.0
+
+#: Seconds between two steps of the bar.
+_TICK_SECONDS = 0.25
+
+
+def command(precision: str, runs_folder: Path) -> list[str]:
+    """Return the command that measures, and keeps the speed in the runs folder."""
+    return [
+        *(sys.executable, "-m", "wrn", "train", "--measure", "--json"),
+        *("--precision", precision, "--runs-folder", str(runs_folder)),
+    ]
+
+
+def measure_device(precision: str, runs_folder: Path) -> None:
+    """Measure in a process of its own; any click breaks it off.
+
+    Args:
+        precision: Arithmetic of the layers, or `auto`.
+        runs_folder: Where the speed is kept.
+
+    Raises:
+        RunError: If it fails or takes too long.
+    """
+    bar = st.progress(0.0, "Measuring how fast this device trains…")
+    began = time.monotonic()
+    process = subprocess.Popen(
+        command(precision, runs_folder),
+        cwd=Path(wrn.__file__).parents[1],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while (elapsed := time.monotonic() - began) < _MOST_SECONDS:
+            try:
+                _, said = process.communicate(timeout=_TICK_SECONDS)
+            except subprocess.TimeoutExpired:
+                # Here Streamlit breaks off when the person does something else.
+                bar.progress(min(elapsed / _USUAL_SECONDS, 1.0))
+                continue
+            if process.returncode:
+                raise RunError(
+                    "The device must be measured to the end. Received: "
+                    + (said.strip().removeprefix("wrn: ") or "no message")
+                )
+            return
+        raise RunError(
+            f"The device must be measured within {_MOST_SECONDS:.0f} seconds. "
+            "Received: no figure yet"
+        )
+    finally:
+        bar.empty()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

@@ -1,0 +1,211 @@
+"""What a training will take: time per epoch and peak memory, before it starts.
+
+Memory is counted from the architecture. Of an image in a batch the backward pass
+needs the input of every batch normalization and the output of every ReLU, in the
+precision of the layers; nothing else is kept. To this come the data set, the
+weights with what the optimizer keeps beside them, and the process itself.
+
+Accuracy: within 15% of the peak measured on a CPU, for WRN-10-1, 16-2, 16-4 and 28-10
+in batches of 32 to 256, in float32 and bfloat16 (docs/performance.md, "Memory
+estimate"). On GPUs the same count without the process: no GPU was at hand to
+compare it with.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wrn.architecture import IMAGE_SHAPE, Architecture, describe
+from wrn.config import DataConfig, RunConfig, TrainConfig
+from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
+from wrn.schedule import image_size
+from wrn.speed import TRAINING_PASSES, Speed, image_cost
+from wrn.text import duration, gigabytes
+
+#: Training and test images, by source; every other source holds CIFAR-10.
+_IMAGES = {"synthetic": (10_000, 2_000)}
+_CIFAR10_IMAGES = (50_000, 10_000)
+
+_IMAGE_BYTES = math.prod(IMAGE_SHAPE)
+
+#: Bytes of one value of a layer's output.
+_VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+# Measured on Linux with TensorFlow 2.21, as the peak resident size of processes that
+# do some training steps (VmHWM in /proc/self/status).
+
+#: After the import of TensorFlow and Keras, and what the compiled step adds to it.
+_PROCESS_BYTES, _STEP_BYTES = 680 << 20, 70 << 20
+
+#: Bytes of a value of a training image on the device: whitened before it is cropped,
+#: it is float32.
+_STORED_BYTES = {"mean-std": 1, "gcn-zca": 4, "keras-zca": 1}
+
+#: What fitting a whitening matrix takes: some float64 matrices of 3072x3072.
+_WHITENING_BYTES = {"mean-std": 0, "gcn-zca": 500 << 20, "keras-zca": 500 << 20}
+
+#: What reading the images leaves in memory beside them: Parquet's reader, the largest.
+_READER_BYTES = 120 << 20
+
+#: Copies of the weights at the peak: themselves, velocity and gradients, all float32,
+#: what the update computes on its way, and the kernels as the convolutions want them.
+_WEIGHT_COPIES = 6
+
+#: Activations in memory at the peak, against those that are kept: gradients on
+#: their way, the convolutions' workspace, and gaps between freed blocks.
+_ACTIVATION_FACTOR = 1.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a training will take.
+
+    Attributes:
+        seconds_per_epoch: Of a mean epoch, the measurement at its end included;
+            `None` while the device's speed is not known.
+        seconds: Of all epochs; `None` likewise.
+        memory_bytes: The most memory that it needs at once, of the GPU if one is
+            used, else of the machine.
+        available_bytes: How much of that memory is free, `None` if not known.
+        precision: The arithmetic of the layers that was counted with.
+        on_gpu: Whether a GPU will be used, as far as can be told.
+        speed: Where the time comes from.
+    """
+
+    seconds_per_epoch: float | None
+    seconds: float | None
+    memory_bytes: int
+    available_bytes: int | None
+    precision: str
+    on_gpu: bool
+    speed: Speed | None
+
+    def __str__(self) -> str:
+        """Return the figures in one line for people."""
+        time = "Time not known yet on this device"
+        if self.seconds_per_epoch is not None and self.seconds is not None:
+            time = f"About {duration(self.seconds_per_epoch)} per epoch"
+            time += f", {duration(self.seconds)} in all"
+        memory = f"about {gigabytes(self.memory_bytes)} of "
+        memory += "GPU memory" if self.on_gpu else "memory"
+        if self.available_bytes is not None:
+            memory += f" (of {gigabytes(self.available_bytes)} free)"
+        return f"{time} · {memory}"
+
+    @property
+    def warning(self) -> str:
+        """What to say where the memory does not suffice; empty where it does."""
+        if self.available_bytes is None or self.memory_bytes < self.available_bytes:
+            return ""
+        return (
+            f"This training needs about {gigabytes(self.memory_bytes)} of memory, and "
+            f"{gigabytes(self.available_bytes)} are free: it may fail. A smaller batch "
+            "size or widen factor needs less."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+
+def estimate(config: RunConfig, speed: Speed | None) -> Estimate:
+    """Estimate what a training will take on this device.
+
+    Args:
+        config: All its settings.
+        speed: What `wrn.speed.known` found.
+
+    Returns:
+        The estimate. Nothing is started or loaded for it.
+    """
+    on_gpu = speed.on_gpu if speed else has_nvidia_driver()
+    precision = _precision(config.train, speed, on_gpu)
+    per_epoch = seconds_per_epoch(config, speed) if speed else None
+    return Estimate(
+        seconds_per_epoch=per_epoch,
+        seconds=per_epoch and per_epoch * config.train.epochs,
+        memory_bytes=memory(config, precision, on_gpu=on_gpu),
+        available_bytes=None if on_gpu else available_memory(),
+        precision=precision,
+        on_gpu=on_gpu,
+        speed=speed,
+    )
+
+
+def _precision(train: TrainConfig, speed: Speed | None, on_gpu: bool) -> str:
+    """Tell what `auto` will be: what it was, else the usual."""
+    if train.precision != "auto":
+        return train.precision
+    known = speed.precision if speed else None
+    return known or ("bfloat16" if on_gpu else best_cpu_precision())
+
+
+def seconds_per_epoch(config: RunConfig, speed: Speed) -> float:
+    """Return the time of a mean epoch in seconds.
+
+    Args:
+        config: The training. Images that are shrunk at first take less.
+        speed: Of the device.
+    """
+    train, epochs = config.train, config.train.epochs
+    trained, held_out = _counts(config.data)
+    # The last partial batch is left out.
+    trained -= trained % min(train.batch_size, trained)
+    sizes = (image_size(train, epoch) for epoch in range(epochs))
+    cost = sum(map(image_cost, sizes)) / epochs
+    passes = TRAINING_PASSES * trained * cost + held_out
+    multiply_adds = describe(config.model).multiply_adds
+    return passes * multiply_adds / speed.multiply_adds_per_second
+
+
+def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
+    """Return the peak memory of a training in bytes.
+
+    Args:
+        config: The training.
+        precision: `float32`, `bfloat16` or `float16`.
+        on_gpu: Count the GPU's memory in place of the process's.
+    """
+    architecture = describe(config.model)
+    trained, _ = _counts(config.data)
+    batch = min(config.train.batch_size, trained)
+    activations = batch * kept_values(architecture) * _VALUE_BYTES[precision]
+    copies = _WEIGHT_COPIES + bool(config.train.averaging)
+    training = copies * architecture.weight_bytes + int(
+        _ACTIVATION_FACTOR * activations
+    )
+    images = trained * _IMAGE_BYTES * _STORED_BYTES[config.data.preprocessing]
+    if on_gpu:
+        return images + training
+    loaded = sum(_IMAGES.get(config.data.source, _CIFAR10_IMAGES)) * _IMAGE_BYTES
+    if config.data.source not in _IMAGES:
+        loaded += _READER_BYTES
+    # Whitening is over before the session takes its copy of the training images, which
+    # exists twice for a moment, and before the first step.
+    fitting = _WHITENING_BYTES[config.data.preprocessing]
+    peak = max(fitting, 2 * images, images + _STEP_BYTES + training)
+    return _PROCESS_BYTES + loaded + peak
+
+
+def kept_values(architecture: Architecture) -> int:
+    """Return how many values of one image are kept for the backward pass.
+
+    The gradient of a batch normalization needs its input; that of a ReLU its
+    output, which is also what the next convolution's needs. Additions need nothing.
+    Dropout keeps its output and which values it dropped.
+    """
+    kept = 0
+    for layer in architecture.layers:
+        size = math.prod(layer.output_shape)
+        kept += {"bn": size, "relu": size, "dropout": 2 * size}.get(layer.kind, 0)
+    return kept
+
+
+def _counts(data: DataConfig) -> tuple[int, int]:
+    """Return how many images are trained on and measured in each epoch."""
+    trained, held_out = _IMAGES.get(data.source, _CIFAR10_IMAGES)
+    if data.validation:
+        held_out = min(data.validation, trained - 1)
+        trained -= held_out
+    limit = data.limit or trained
+    return min(trained, limit), min(held_out, data.limit or held_out)

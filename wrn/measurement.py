@@ -1,0 +1,81 @@
+"""Measures how fast this device trains, in a few seconds, without any data set."""
+
+import itertools
+import time
+
+import numpy as np
+
+from wrn.architecture import describe
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.data import CLASS_NAMES, Dataset, Images
+from wrn.devices import choose
+from wrn.pace import Pace
+from wrn.session import Session, image_order
+from wrn.speed import TRAINING_PASSES, Speed
+
+#: What is trained: a network of middling size, so that the figure goes for others.
+NETWORK = ModelConfig(depth=16, widen_factor=2)
+_BATCH_SIZE = 128
+
+#: Seconds after which the measurement ends, and steps that it takes at least.
+_SECONDS = 4.0
+_LEAST_STEPS = 3
+
+
+def measure(precision: str = "auto") -> Speed:
+    """Train on noise for some seconds.
+
+    Args:
+        precision: Arithmetic of the layers, or `auto`.
+
+    Returns:
+        The speed of the whole training step, augmentation included.
+
+    Raises:
+        ConfigError: If the devices cannot be set up.
+    """
+    devices = choose(precision)
+    config = RunConfig(
+        model=NETWORK,
+        data=DataConfig(source="synthetic"),
+        train=TrainConfig(batch_size=_BATCH_SIZE, precision=precision),
+    )
+    session = Session(config, _noise(), devices)
+    batch = image_order(0, 0, len(session.split.train), _BATCH_SIZE)
+    pace = Pace()
+    began = time.monotonic()
+    for number in itertools.count():
+        if number >= _LEAST_STEPS and time.monotonic() - began > _SECONDS:
+            break
+        with pace.measure(_BATCH_SIZE):
+            session.step(number, batch, 0.01)
+        if number == 0:
+            began = time.monotonic()  # The first step builds the computation.
+    rate = pace.images_per_second or 0.0
+    return Speed(
+        multiply_adds_per_second=rate
+        * TRAINING_PASSES
+        * describe(NETWORK).multiply_adds,
+        device=devices.description,
+        updated=time.time(),
+    )
+
+
+def _noise() -> Dataset:
+    """Return images that have no meaning: speed does not depend on what they show."""
+    generator = np.random.default_rng(0)
+
+    def images(count: int) -> Images:
+        return Images(
+            generator.integers(0, 256, (count, 32, 32, 3), np.uint8),
+            generator.integers(0, len(CLASS_NAMES), count),
+        )
+
+    return Dataset(
+        train=images(_BATCH_SIZE),
+        test=images(1),
+        class_names=CLASS_NAMES,
+        source="synthetic",
+        name="Noise",
+        synthetic=True,
+    )

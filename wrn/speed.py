@@ -1,0 +1,150 @@
+"""How fast this device trains, as its past tells: runs, or a measurement on demand.
+
+Speed is counted in multiply-adds, so that what one network did says what another
+will take. Nothing here imports TensorFlow; `wrn.measurement` does.
+"""
+
+import math
+import re
+import statistics
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, TypeGuard
+
+from wrn.architecture import describe
+from wrn.config import FULL_SIZE, RunConfig
+from wrn.errors import RunError
+from wrn.runs import Run, RunStore, Status
+from wrn.schedule import image_size
+
+#: A training step multiplies about three times as often as a forward pass: once
+#: forward, once for the gradient of the inputs, once for that of the weights.
+TRAINING_PASSES = 3
+
+#: Multiply-adds a second on shrunk images, against those on images of full size:
+#: small tensors keep the device less busy (docs/performance.md).
+SMALL_IMAGES_EFFICIENCY = 0.85
+
+#: How many of the newest runs are looked at, and how many of a run's last epochs.
+_MOST_RUNS = 20
+_LAST_EPOCHS = 5
+
+#: How `wrn.devices.choose` ends its sentence about the devices.
+_PRECISION = re.compile(r", in (float32|bfloat16|float16)\.$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How fast a device trains.
+
+    Attributes:
+        multiply_adds_per_second: Of a training step on full-size images, backward
+            passes included.
+        device: The sentence of `wrn.devices.Devices` about where it ran.
+        run: Name of the run that showed it; empty if it was measured on demand.
+        updated: When, in seconds since 1970.
+    """
+
+    multiply_adds_per_second: float
+    device: str
+    run: str = ""
+    updated: float = 0.0
+
+    @property
+    def precision(self) -> str | None:
+        """The precision that it computed in, `None` if the device does not tell."""
+        found = _PRECISION.search(self.device)
+        return found.group(1) if found else None
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it ran on GPUs."""
+        return "GPU:" in self.device or "GPUs:" in self.device
+
+    def __str__(self) -> str:
+        """Return where the figure comes from, in a sentence."""
+        if self.run:
+            return f"The time follows from the speed of run {self.run} on this device."
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.updated))
+        return f"The time follows from a measurement of this device on {day}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+
+def image_cost(size: int) -> float:
+    """Return the time an image of `size` pixels takes, against one of full size."""
+    share = (size / FULL_SIZE) ** 2
+    return share if size == FULL_SIZE else share / SMALL_IMAGES_EFFICIENCY
+
+
+def known(config: RunConfig, store: RunStore) -> Speed | None:
+    """Find out from the past how fast a training would be.
+
+    Of the newest runs in the same precision it takes the last of the same network,
+    else the last of any, or what was measured since.
+
+    Args:
+        config: The training.
+        store: Where the runs are.
+
+    Returns:
+        The speed; `None` if nothing ran on this machine yet.
+    """
+    precision = config.train.precision
+    found: list[tuple[bool, Speed]] = []
+    for run in store.list()[:_MOST_RUNS]:
+        try:
+            past, status = run.config(), run.status()
+        except RunError:
+            continue  # The Runs page tells about damaged ones.
+        speed = _of_run(run, past, status)
+        if speed and precision in (past.train.precision, speed.precision):
+            found.append((past.model.name == config.model.name, speed))
+    measured = _measured(store, precision)
+    if measured:
+        found.append((False, measured))
+    return max(found, key=lambda pair: (pair[0], pair[1].updated))[1] if found else None
+
+
+def _of_run(run: Run, config: RunConfig, status: Status) -> Speed | None:
+    """Return the speed of a run's last epochs, at the size that its images had."""
+    multiply_adds = TRAINING_PASSES * describe(config.model).multiply_adds
+    rates = []
+    for record in run.speed()[-_LAST_EPOCHS:]:
+        epoch, rate = record.get("epoch"), record.get("images_per_second")
+        if type(epoch) is int and epoch >= 1 and _is_positive(rate):
+            size = image_size(config.train, epoch - 1)
+            rates.append(float(rate) * image_cost(size) * multiply_adds)
+    if not rates or not isinstance(status.device, str):
+        return None
+    return Speed(
+        multiply_adds_per_second=statistics.median(rates),
+        device=status.device,
+        run=run.name,
+        updated=status.updated,
+    )
+
+
+def _measured(store: RunStore, precision: str) -> Speed | None:
+    """Read the measured speed from a file that may have been edited."""
+    match store.measured_speeds().get(precision):
+        case {
+            "multiply_adds_per_second": rate,
+            "device": str(device),
+            "updated": updated,
+        } if _is_positive(rate) and _is_positive(updated):
+            return Speed(
+                multiply_adds_per_second=float(rate), device=device, updated=updated
+            )
+    return None
+
+
+def _is_positive(number: Any) -> TypeGuard[float]:
+    return (
+        isinstance(number, int | float)
+        and not isinstance(number, bool)
+        and math.isfinite(number)
+        and number > 0
+    )

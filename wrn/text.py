@@ -1,0 +1,35 @@
+"""Numbers as people read them."""
+
+
+def short_count(number: float) -> str:
+    """Write a large number with three digits, such as `36.5 M`."""
+    units = ["", " K", " M", " G", " T"]
+    while number >= 999.5 and len(units) > 1:
+        number /= 1000
+        units.pop(0)
+    return f"{number:.3g}{units[0]}"
+
+
+def file_size(size: int) -> str:
+    """Write a number of bytes in decimal units, such as `2.8 MB`."""
+    return f"{short_count(size)}B" if size >= 1000 else f"{size} B"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span with its two largest units, such as `2 h 5 min`."""
+    whole = max(0, round(seconds))
+    for unit, length, smaller, part in (
+        ("d", 86_400, "h", 3_600),
+        ("h", 3_600, "min", 60),
+        ("min", 60, "s", 1),
+    ):
+        if whole >= length:
+            rest = whole % length // part
+            return f"{whole // length} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def gigabytes(size: int) -> str:
+    """Write a number of bytes as two digits know it, such as `1.9 GB` or `23 GB`."""
+    number = size / 1e9
+    return f"{number:.1f} GB" if number < 9.95 else f"{number:,.0f} GB"
