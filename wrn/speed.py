@@ -21,9 +21,9 @@ from wrn.schedule import image_size
 #: forward, once for the gradient of the inputs, once for that of the weights.
 TRAINING_PASSES = 3
 
-#: Multiply-adds a second on shrunk images, against those on images of full size:
-#: small tensors keep the device less busy (docs/performance.md).
-SMALL_IMAGES_EFFICIENCY = 0.85
+#: What an image costs beside its pixels, as a share of a full-size one, where it is
+#: smaller: small tensors keep the device less busy (docs/performance.md).
+SMALL_IMAGES_OVERHEAD = 0.03
 
 #: How many of the newest runs are looked at, and how many of a run's last epochs.
 _MOST_RUNS = 20
@@ -76,7 +76,7 @@ class Speed:
 def image_cost(size: int) -> float:
     """Return the time an image of `size` pixels takes, against one of full size."""
     share = (size / FULL_SIZE) ** 2
-    return share if size == FULL_SIZE else share / SMALL_IMAGES_EFFICIENCY
+    return share if size == FULL_SIZE else share + SMALL_IMAGES_OVERHEAD
 
 
 def known(config: RunConfig, store: RunStore) -> Speed | None:
