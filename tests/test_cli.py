@@ -170,7 +170,10 @@ def test_killed_training_is_interrupted_and_resumes_to_the_same_end():
     process.communicate()
     assert RunStore().open("broken").status().state == "interrupted"
 
-    resumed = wrn("train", "--run", "broken", "--resume", "--json")
+    # It may go on elsewhere: the devices are the one setting that may differ.
+    resumed = wrn(
+        *("train", "--run", "broken", "--resume", "--devices", "cpu:0", "--json")
+    )
     assert resumed.returncode == 0, resumed.stderr
     store = RunStore()
     assert store.open("broken").status().state == "finished"
@@ -250,6 +253,15 @@ def test_estimate_tells_time_and_memory_and_starts_nothing(capsys):
 
 
 @pytest.mark.slow
+def test_estimate_asks_no_other_machine(capsys, monkeypatch):
+    """A worker that is not the chief would wait for the chief's settings."""
+    task = {"type": "worker", "index": 1}
+    workers = {"cluster": {"worker": ["a:1", "b:1"]}, "task": task}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
+    assert main(["train", "--estimate", "--depth", "10"]) == 0
+    assert "of memory" in capsys.readouterr().out
+
+
 def test_measure_keeps_the_speed_for_later_estimates(capsys):
     done = wrn("train", "--measure", "--depth", "10", "--precision", "float32")
     assert done.returncode == 0, done.stderr

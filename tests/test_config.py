@@ -56,6 +56,8 @@ def test_depth_is_refused_in_the_promised_words():
         (TrainConfig, "milestones", "0.3", "a list of numbers"),
         (TrainConfig, "milestones", [0.3, 1.5], "0 to 1"),
         (TrainConfig, "precision", "float64", "one of auto"),
+        (TrainConfig, "first_size", 16.0, "one of 12, 16"),
+        (TrainConfig, "devices", "nonsense", "devices must be auto, cpu, or a list"),
         (OutputConfig, "checkpoints", None, "one of"),
     ],
 )

@@ -244,6 +244,59 @@ def test_two_devices_train_as_two_halves_of_a_batch(tmp_path):
     assert_identical(replicas)
 
 
+OVERFLOW = """
+import sys
+import numpy as np
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.data import load_cached
+from wrn.devices import choose
+from wrn.session import Session, image_order
+
+class Overflowing(Session):
+    def _losses(self, targets, logits):
+        context = tf.distribute.get_replica_context()
+        last = tf.equal(context.replica_id_in_sync_group, 1)
+        return super()._losses(targets, logits) * tf.where(last, np.float32(np.inf), 1.)
+
+config = RunConfig(
+    model=ModelConfig(depth=10, widen_factor=1),
+    data=DataConfig(source="synthetic", limit=80),
+    train=TrainConfig(batch_size=40, precision="float16", devices="cpu:0,cpu:1"),
+)
+devices = choose("float16", "cpu:0,cpu:1")
+for kind in (Session, Overflowing):
+    session = kind(config, load_cached("synthetic"), devices)
+    before = session.model.get_weights()
+    scale = np.asarray(session.optimizer.dynamic_scale)
+    session.step(0, image_order(0, 0, 80, 40), 0.1)
+    trained = [v.trainable for v in session.model.weights]
+    after = session.model.get_weights()
+    changed = [
+        (a != b).any() for a, b, t in zip(before, after, trained, strict=True) if t
+    ]
+    assert any(changed) == (kind is Session), kind
+    assert all(np.isfinite(a).all() for a in after)
+    lowered = np.asarray(session.optimizer.dynamic_scale) < scale
+    assert lowered == (kind is Overflowing)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(PATIENCE)
+def test_an_overflow_on_one_device_skips_the_step_on_all():
+    subprocess.run(
+        [sys.executable, "-c", OVERFLOW],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=PATIENCE / 3,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(PATIENCE)
 def test_two_workers_train_as_two_halves_of_a_batch(whole):
@@ -354,6 +407,9 @@ def test_without_tf_config_there_are_no_others():
         json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 2}}),
         json.dumps({"cluster": TWO, "task": {"type": "ps", "index": 0}}),
         json.dumps({"cluster": [], "task": {}}),
+        json.dumps({"cluster": {"worker": "a:1"}, "task": {"type": "worker"}}),
+        json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 0.5}}),
+        json.dumps({"cluster": TWO, "task": {"type": "worker", "index": True}}),
     ],
 )
 def test_tf_config_that_cannot_be_read_is_refused_in_words(text):

@@ -223,6 +223,7 @@ def test_tampered_statistics_are_refused(stored):
         ({"mean": np.zeros(3, np.float32)}, "Received: 3$"),
         ({"matrix": np.zeros((3, 3), np.float32)}, "3072x3072.*Received: 3x3"),
         ({"matrix": np.tri(3072, dtype=np.float32)}, "must be symmetric"),
+        ({"matrix": 3e38 * np.eye(3072, dtype=np.float32)}, r"entries up to 3\.162"),
     ],
 )
 def test_missing_or_impossible_arrays_are_refused(changes, message, random):

@@ -54,6 +54,17 @@ def test_images_grow_in_equal_shares_until_they_have_full_size():
     assert sizes == 20 * [20] + 20 * [24] + 20 * [28] + 20 * [32]
 
 
+def test_no_share_of_the_epochs_leaves_the_sizes():
+    for epochs in (3, 20, 30):
+        for share in (1 / 3, 2 / 3, 0.6666667, 0.75000003, 0.1, 1.0):
+            for first in (12, 16, 20, 24, 28):
+                train = TrainConfig(
+                    epochs=epochs, first_size=first, full_size_from=share
+                )
+                sizes = [image_size(train, epoch) for epoch in range(epochs)]
+                assert sizes == sorted(sizes)
+
+
 def test_images_grow_in_the_shortest_trainings_too():
     for epochs in (1, 2, 3, 7):
         train = TrainConfig(epochs=epochs, first_size=16, full_size_from=0.5)

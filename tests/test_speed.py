@@ -96,6 +96,13 @@ def test_nonsense_in_a_run_is_passed_over(record):
     assert known(config(), RunStore()) is None
 
 
+def test_runs_on_other_devices_are_passed_over():
+    past("here", 1000.0)
+    past("elsewhere", 5.0, config(devices="gpu:0,gpu:1"))
+    assert known(config(), RunStore()).run == "here"
+    assert known(config(devices="gpu:0,gpu:1"), RunStore()).run == "elsewhere"
+
+
 def test_damaged_runs_are_passed_over():
     past("good", 1000.0)
     past("damaged", 5.0).path.joinpath("config.json").write_text("{")
@@ -141,6 +148,10 @@ def test_of_run_and_measurement_the_later_counts():
         json.dumps({"auto": measured(float("nan")).to_dict()}),
         json.dumps({"auto": measured(updated="now").to_dict()}),
         json.dumps({"auto": measured(device=["x"]).to_dict()}),
+        json.dumps({"auto": measured(10**400).to_dict()}),
+        json.dumps({"auto": measured(1e-308).to_dict()}),
+        json.dumps({"auto": measured(updated=1e300).to_dict()}),
+        json.dumps({"auto": measured(updated=10**400).to_dict()}),
     ],
 )
 def test_a_damaged_measurement_is_no_measurement(text):

@@ -7,7 +7,7 @@ import pytest
 from tests.test_training import small
 from wrn.commit import commit
 from wrn.data import load_cached
-from wrn.errors import RunError
+from wrn.errors import ConfigError, RunError
 from wrn.evaluation import evaluate, load_weights
 from wrn.execution import Execution
 from wrn.recipes import note
@@ -45,6 +45,25 @@ def test_the_card_tells_what_the_file_does(run, tmp_path):
         [record["train_accuracy"], record["test_accuracy"]]
         for record in run.metrics("epoch")
     ]
+
+
+def test_stored_weights_are_replaced_only_where_asked(run, tmp_path):
+    Execution(run).execute()
+    folder = tmp_path / "models"
+    first = store(run, "synthetic", folder=folder)
+    with pytest.raises(ConfigError, match=r"WRN-10-1\.weights\.h5, which exists"):
+        store(run, "synthetic", folder=folder)
+    assert store(run, "synthetic", folder=folder, replace=True) == first
+    store(run, "synthetic", folder=folder, name="mine")
+    assert [kept.name for kept in list_stored(folder)] == ["WRN-10-1", "mine"]
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", "a" * 101])
+def test_names_that_are_no_file_names_are_refused(run, tmp_path, name):
+    Execution(run).execute()
+    with pytest.raises(ConfigError, match="letters, digits"):
+        store(run, "synthetic", folder=tmp_path / "models", name=name)
+    assert not (tmp_path / "models").exists()
 
 
 def test_a_run_that_is_not_finished_is_refused(run, tmp_path):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ui.loading import load_images
 from ui.text import literal
-from wrn.config import DataConfig, TrainConfig
+from wrn.config import FULL_SIZE, DataConfig, TrainConfig
 from wrn.data import is_loaded, needs_download
 from wrn.errors import DataError
 from wrn.schedule import image_size
@@ -58,7 +58,7 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
                 st.caption(f":small[{literal(name)}]")
     st.caption(
         f"The first {COUNT} images as the network will see them, before normalization"
-        + (f", shrunk to {size}×{size} pixels." if size < 32 else ".")
+        + (f", shrunk to {size}×{size} pixels." if size < FULL_SIZE else ".")
     )
 
 

@@ -1,5 +1,6 @@
 """Measures the device's speed while the person watches a progress bar."""
 
+import os
 import subprocess
 import sys
 import time
@@ -40,6 +41,8 @@ def measure_device(precision: str, runs_folder: Path) -> None:
     process = subprocess.Popen(
         command(precision, runs_folder),
         cwd=Path(wrn.__file__).parents[1],
+        # As the training of the dashboard, which knows no other machines.
+        env={k: v for k, v in os.environ.items() if k != "TF_CONFIG"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -66,7 +66,10 @@ class WeightAverage:
         Args:
             steps: Steps done, from the start of the training.
         """
-        if steps % EVERY_STEPS == 0:
+        if steps < EVERY_STEPS:
+            # Nobody wants a mean with the random weights of the start.
+            self._update_all(tf.constant(0.0, tf.float32))
+        elif steps % EVERY_STEPS == 0:
             decay = decay_at(self.decay, steps // EVERY_STEPS - 1)
             self._update_all(tf.constant(decay, tf.float32))
 

@@ -8,6 +8,7 @@ shapes in the same precision: no framework code around them, nothing but product
 
 import functools
 import itertools
+import os
 import resource
 import statistics
 import subprocess
@@ -26,7 +27,7 @@ from wrn.architecture import Architecture, Layer, describe
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import Dataset, load_cached
 from wrn.devices import Devices, choose
-from wrn.errors import RunError
+from wrn.errors import ConfigError, RunError
 from wrn.runs import RunStore
 from wrn.session import Session, image_order
 from wrn.speed import TRAINING_PASSES
@@ -63,9 +64,20 @@ def run(
     Returns:
         Plain JSON types: images per second of each way of computing, the ratios
         between them, peak memory in bytes and the seconds to the first step.
+
+    Raises:
+        ConfigError: If there is less than one round, or a batch has more images than
+            there are to train on.
     """
+    if rounds < 1:
+        raise ConfigError(f"rounds must be at least 1. Received: {rounds}")
     devices = choose(precision)
     dataset = load_cached(source)
+    if batch_size > len(dataset.train):
+        raise ConfigError(
+            f"batch_size must be at most {len(dataset.train)}, the number of training "
+            f"images. Received: {batch_size}"
+        )
     config = RunConfig(
         model=model,
         data=DataConfig(source=source),
@@ -88,11 +100,18 @@ def run(
         "data": dataset.name,
         **_rates(median, describe(model)),
         "samples": {n: [round(v, 3) for v in values] for n, values in samples.items()},
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": _peak_memory(),
     }
     if start:
         report["seconds_to_first_step"] = seconds_to_first_step(config)
     return report
+
+
+def _peak_memory() -> int:
+    """Return the most bytes that this process had in memory at once."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux kilobytes.
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _rates(median: dict[str, float], architecture: Architecture) -> dict[str, Any]:
@@ -276,8 +295,13 @@ def seconds_to_first_step(config: RunConfig) -> float:
             *("--precision", config.train.precision),
         ]
         began = time.perf_counter()
+        # As a worker of several it would wait for the others.
+        alone = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            env=alone,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             return _wait_for_first_step(process, RunStore(Path(folder)), began)

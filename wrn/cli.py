@@ -1,4 +1,4 @@
-"""The command line: `python -m wrn describe | train | evaluate | inspect | runs`.
+"""The command line: `python -m wrn COMMAND`; `--help` lists the commands.
 
 Each command is a thin layer over one call of the library. Reports go to stdout,
 progress and errors to stderr. Exit codes: 0 fine, 1 failed, 2 wrong usage.
@@ -29,6 +29,9 @@ from wrn.config import (
     runs_folder,
 )
 from wrn.errors import ConfigError, RunError, WrnError
+
+#: Settings that may differ when a run resumes.
+_FREE_ON_RESUME = ("runs_folder", "devices")
 
 #: Options whose name on the command line is not the field's.
 _FLAGS = {"source": "data"}
@@ -148,12 +151,12 @@ def _train(arguments: argparse.Namespace) -> int:
         for name, section in SECTIONS.items()
     }
     config = recipes.note(RunConfig(**sections), recipe.name)
-    workers = cluster()
-    if workers and not workers.chief:
-        return _follow(config, arguments, workers)
     store = RunStore(runs_folder(config.output))
     if arguments.estimate or arguments.measure:
         return _estimate(config, store, arguments)
+    workers = cluster()
+    if workers and not workers.chief:
+        return _follow(config, arguments, workers)
     if arguments.resume:
         if not arguments.run:
             raise ConfigError("--resume must come with --run NAME, the run to resume.")
@@ -185,8 +188,9 @@ def _estimate(config: RunConfig, store: Any, arguments: argparse.Namespace) -> i
         _start_tensorflow()
         from wrn.measurement import measure
 
-        precision = config.train.precision
-        store.write_measured_speed(precision, measure(precision).to_dict())
+        train = config.train
+        measured = measure(train.precision, train.devices)
+        store.write_measured_speed(train.precision, measured.to_dict())
     estimated = estimate(config, speed.known(config, store))
     if arguments.json:
         _print_json({"name": config.model.name, **estimated.to_dict()})
@@ -204,9 +208,8 @@ def _execute(run: Any, arguments: argparse.Namespace, workers: Cluster | None) -
 
     stopped = _catch_signals()
     with _ProgressBar(quiet=arguments.quiet) as bar:
-        outcome = Execution(run, workers).execute(
-            bar.show, should_stop=lambda: bool(stopped)
-        )
+        execution = Execution(run, workers, devices=arguments.devices)
+        outcome = execution.execute(bar.show, should_stop=lambda: bool(stopped))
     status = run.status()
     report = {
         "run": run.name,
@@ -301,7 +304,7 @@ def _store(arguments: argparse.Namespace) -> int:
     _start_tensorflow()
     from wrn.storing import store
 
-    stored = store(run, arguments.data)
+    stored = store(run, arguments.data, name=arguments.name, replace=arguments.replace)
     if arguments.json:
         _print_json(stored)
     else:
@@ -491,6 +494,14 @@ def _parser() -> argparse.ArgumentParser:
         commands, "store", _store, "keep a run's last weights in models/, with a card"
     )
     store.add_argument("run", metavar="RUN", help="the name of a finished run")
+    store.add_argument(
+        "--name", help="what to call the weights (default: the network's name)"
+    )
+    store.add_argument(
+        "--replace",
+        action="store_true",
+        help="take the place of stored weights of that name",
+    )
     _add_data(store)
     _add_options(store, OutputConfig, only=("runs_folder",))
 
@@ -603,7 +614,10 @@ def _config(section: type[Config], arguments: argparse.Namespace) -> Any:
 
 
 def _refuse_changes(arguments: argparse.Namespace, config: RunConfig) -> None:
-    """Refuse to resume a run with other settings than it was begun with."""
+    """Refuse to resume a run with other settings than it was begun with.
+
+    It may go on elsewhere, though: in a folder that was moved, on other devices.
+    """
     if arguments.recipe not in (None, config.recipe):
         raise ConfigError(
             f"recipe must be {config.recipe}, as in the run that resumes, or left out. "
@@ -613,7 +627,7 @@ def _refuse_changes(arguments: argparse.Namespace, config: RunConfig) -> None:
         stored = getattr(config, name)
         for field, value in _given(section, arguments).items():
             kept = getattr(stored, field)
-            if field != "runs_folder" and value != (
+            if field not in _FREE_ON_RESUME and value != (
                 list(kept) if isinstance(kept, tuple) else kept
             ):
                 raise ConfigError(

@@ -46,12 +46,16 @@ def cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
         return None
     try:
         stored = json.loads(text)
-        tasks = {kind: len(stored["cluster"].get(kind, ())) for kind in _TRAINING_TASKS}
+        listed = {kind: stored["cluster"].get(kind, []) for kind in _TRAINING_TASKS}
+        tasks = {kind: len(each) for kind, each in listed.items()}
         workers = sum(tasks.values())
-        if workers < 2:
+        lists = all(isinstance(each, list) for each in listed.values())
+        if lists and workers < 2:
             return None
-        kind, index = stored["task"]["type"], int(stored["task"]["index"])
-        known = 0 <= index < tasks.get(kind, 0)
+        kind, index = stored["task"]["type"], stored["task"]["index"]
+        # Some launchers write the number as text.
+        index = int(index) if isinstance(index, str) else index
+        known = lists and type(index) is int and 0 <= index < tasks.get(kind, 0)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         known = False
     if not known:

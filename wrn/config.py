@@ -9,6 +9,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from wrn.errors import ConfigError
 
 SHORTEST_DEPTH = 10
 LONGEST_DEPTH = 100
+
+#: What `TrainConfig.devices` may say.
+_DEVICES = re.compile(r"auto|cpu|((cpu|gpu):\d+)( *, *(cpu|gpu):\d+)*")
 
 #: Side of CIFAR's images in pixels.
 FULL_SIZE = 32
@@ -170,7 +174,7 @@ def _checked(option: Option, value: Any) -> Any:
     if value is None and option.optional:
         return None
     if option.choices:
-        if value not in option.choices or isinstance(value, bool):
+        if value not in option.choices or type(value) is not option.type:
             raise _refusal(option, value)
         return value
     if option.type is tuple:
@@ -492,6 +496,14 @@ class TrainConfig(Config):
         minimum=0,
         maximum=2**31 - 1,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _DEVICES.fullmatch(self.devices):
+            raise ConfigError(
+                "devices must be auto, cpu, or a list such as gpu:0,gpu:1. "
+                f"Received: {self.devices!r:.200}"
+            )
 
 
 def default_runs_folder() -> str:

@@ -119,6 +119,8 @@ def estimate(config: RunConfig, speed: Speed | None) -> Estimate:
         The estimate. Nothing is started or loaded for it.
     """
     on_gpu = speed.on_gpu if speed else has_nvidia_driver()
+    if config.train.devices.startswith("cpu"):
+        on_gpu = False
     precision = _precision(config.train, speed, on_gpu)
     per_epoch = seconds_per_epoch(config, speed) if speed else None
     return Estimate(

@@ -32,15 +32,20 @@ class Execution:
             so any thread may read it.
     """
 
-    def __init__(self, run: Run, cluster: Cluster | None = None) -> None:
+    def __init__(
+        self, run: Run, cluster: Cluster | None = None, devices: str | None = None
+    ) -> None:
         """Take a run that this process has acquired.
 
         Args:
             run: The run.
             cluster: The workers to train with, if there are others. This process
                 is their chief.
+            devices: Where to compute this time, as `TrainConfig.devices`; `None`
+                for what the run's settings say.
         """
         self._cluster = cluster
+        self._devices = devices
         self.run = run
         self.status: Status = run.status()
         self._written = 0.0
@@ -105,8 +110,11 @@ class Execution:
         report(Progress(phase="preparing", epoch=1, epochs=config.train.epochs))
         if config.output.save_plot:
             save_plot(self.run, config)
-        train_config = config.train
-        devices = choose(train_config.precision, train_config.devices, self._cluster)
+        devices = choose(
+            config.train.precision,
+            self._devices or config.train.devices,
+            self._cluster,
+        )
         self.change(device=devices.description)
         if devices.workers > 1:
             lead(devices, config, self.run.last_weights)

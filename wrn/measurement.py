@@ -22,11 +22,12 @@ _SECONDS = 4.0
 _LEAST_STEPS = 3
 
 
-def measure(precision: str = "auto") -> Speed:
+def measure(precision: str = "auto", devices: str = "auto") -> Speed:
     """Train on noise for some seconds.
 
     Args:
         precision: Arithmetic of the layers, or `auto`.
+        devices: Where to compute, as `TrainConfig.devices`.
 
     Returns:
         The speed of the whole training step, augmentation included.
@@ -34,13 +35,13 @@ def measure(precision: str = "auto") -> Speed:
     Raises:
         ConfigError: If the devices cannot be set up.
     """
-    devices = choose(precision)
+    chosen = choose(precision, devices)
     config = RunConfig(
         model=NETWORK,
         data=DataConfig(source="synthetic"),
         train=TrainConfig(batch_size=_BATCH_SIZE, precision=precision),
     )
-    session = Session(config, _noise(), devices)
+    session = Session(config, _noise(), chosen)
     batch = image_order(0, 0, len(session.split.train), _BATCH_SIZE)
     pace = Pace()
     began = time.monotonic()
@@ -56,7 +57,7 @@ def measure(precision: str = "auto") -> Speed:
         multiply_adds_per_second=rate
         * TRAINING_PASSES
         * describe(NETWORK).multiply_adds,
-        device=devices.description,
+        device=chosen.description,
         updated=time.time(),
     )
 

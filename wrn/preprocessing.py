@@ -212,7 +212,7 @@ class GcnZca(Preprocessing):
         """Take up the mean and the matrix of 32x32 images."""
         return cls(
             mean=_read_array(cls.kind, arrays, "mean", (_VALUES,)),
-            matrix=_read_matrix(cls.kind, arrays),
+            matrix=_read_matrix(cls.kind, arrays, GCN_ZCA_REGULARIZER),
         )
 
     def apply(self, images: Any) -> Any:
@@ -277,7 +277,7 @@ class KerasZca(Preprocessing):
         """Take up the channel statistics and the matrix of 32x32 images."""
         return cls(
             channels=MeanStd.read(stored, arrays),
-            matrix=_read_matrix(cls.kind, arrays),
+            matrix=_read_matrix(cls.kind, arrays, KERAS_ZCA_REGULARIZER),
         )
 
     def apply(self, images: Any) -> Any:
@@ -382,12 +382,15 @@ def _read_array(
     return array
 
 
-def _read_matrix(kind: str, arrays: Mapping[str, Any]) -> Any:
+def _read_matrix(kind: str, arrays: Mapping[str, Any], regularizer: float) -> Any:
     matrix = _read_array(kind, arrays, "matrix", (_VALUES, _VALUES))
-    if not np.array_equal(matrix, matrix.T):
+    # No eigenvalue, and so no entry, of an honest one is above 1 / sqrt(regularizer).
+    most = 1.0 / np.sqrt(regularizer)
+    if not np.array_equal(matrix, matrix.T) or np.abs(matrix).max() > 1.01 * most:
         raise WeightsError(
-            f"The matrix of the preprocessing {kind} must be symmetric. Received: one "
-            "that is not; the file is damaged or was changed"
+            f"The matrix of the preprocessing {kind} must be symmetric, its entries up "
+            f"to {most:.4g}. Received: one that is not; the file is damaged or was "
+            "changed"
         )
     return matrix
 

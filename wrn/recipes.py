@@ -64,8 +64,8 @@ class Recipe:
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ", ".join(f"{item:g}" for item in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+        return ", ".join(map(repr, value)) or "none"
+    return str(value).lower()
 
 
 RECIPES = {

@@ -67,11 +67,12 @@ def image_size(train: TrainConfig, epoch: int) -> int:
         Progressive resizing, as in fast.ai's DAWNBench entries.
     """
     sizes = range(train.first_size, FULL_SIZE, _SIZE_STEP)
-    growing = train.full_size_from * train.epochs
     # Rounded for the same reason as in `drop_epochs`.
-    if not sizes or epoch >= round(growing, 6):
+    growing = round(train.full_size_from * train.epochs, 6)
+    if not sizes or epoch >= growing:
         return FULL_SIZE
-    return sizes[int(round(epoch * len(sizes) / growing, 6))]
+    # The last size where rounding up would leave the list.
+    return sizes[min(int(round(epoch * len(sizes) / growing, 6)), len(sizes) - 1)]
 
 
 def image_growth(train: TrainConfig) -> list[tuple[int, int]]:

@@ -205,6 +205,8 @@ class Session:
                 loss = self.optimizer.scale_loss(loss)
         variables = self.model.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
+        if self.devices.precision == "float16":
+            gradients = _overflowing_together(gradients)
         self.optimizer.apply(gradients, variables)
         predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
         return loss_sum, tf.reduce_sum(tf.cast(predicted == targets, tf.int32))
@@ -286,6 +288,17 @@ def _on_each_replica(strategy: Any, array: NDArray[Any]) -> Any:
     return strategy.experimental_distribute_values_from_function(
         lambda context: tf.constant(array)
     )
+
+
+def _overflowing_together(gradients: list[Any]) -> list[Any]:
+    """Let every replica see an overflow of one: Keras looks at the first alone."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return gradients
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+    mine = tf.where(finite, 0.0, np.float32(np.nan))
+    everyones = context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+    return [gradient + everyones for gradient in gradients]
 
 
 def _check_classes(config: RunConfig, dataset: Dataset) -> None:

@@ -4,7 +4,6 @@ Speed is counted in multiply-adds, so that what one network did says what anothe
 will take. Nothing here imports TensorFlow; `wrn.measurement` does.
 """
 
-import math
 import re
 import statistics
 import time
@@ -28,6 +27,9 @@ SMALL_IMAGES_OVERHEAD = 0.03
 #: How many of the newest runs are looked at, and how many of a run's last epochs.
 _MOST_RUNS = 20
 _LAST_EPOCHS = 5
+
+#: Seconds from 1970 to about the year 2100.
+_YEAR_2100 = 4.1e9
 
 #: How `wrn.devices.choose` ends its sentence about the devices.
 _PRECISION = re.compile(r", in (float32|bfloat16|float16)\.$")
@@ -82,8 +84,8 @@ def image_cost(size: int) -> float:
 def known(config: RunConfig, store: RunStore) -> Speed | None:
     """Find out from the past how fast a training would be.
 
-    Of the newest runs in the same precision it takes the last of the same network,
-    else the last of any, or what was measured since.
+    Of the newest runs on the same devices in the same precision it takes the last of
+    the same network, else the last of any, or what was measured since.
 
     Args:
         config: The training.
@@ -100,7 +102,10 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
         except RunError:
             continue  # The Runs page tells about damaged ones.
         speed = _of_run(run, past, status)
-        if speed and precision in (past.train.precision, speed.precision):
+        elsewhere = past.train.devices != config.train.devices
+        if speed is None or elsewhere or " workers" in speed.device:
+            continue
+        if precision in (past.train.precision, speed.precision):
             found.append((past.model.name == config.model.name, speed))
     measured = _measured(store, precision)
     if measured:
@@ -134,7 +139,7 @@ def _measured(store: RunStore, precision: str) -> Speed | None:
             "multiply_adds_per_second": rate,
             "device": str(device),
             "updated": updated,
-        } if _is_positive(rate) and _is_positive(updated):
+        } if _is_positive(rate) and _is_positive(updated) and updated < _YEAR_2100:
             return Speed(
                 multiply_adds_per_second=float(rate), device=device, updated=updated
             )
@@ -142,9 +147,10 @@ def _measured(store: RunStore, precision: str) -> Speed | None:
 
 
 def _is_positive(number: Any) -> TypeGuard[float]:
+    """Whether it is a number that a speed or a time can be."""
     return (
         isinstance(number, int | float)
         and not isinstance(number, bool)
-        and math.isfinite(number)
-        and number > 0
+        # A comparison does not overflow, however long a number somebody wrote.
+        and 1e-3 < number < 1e21
     )

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 ENDING = ".weights.h5"
 
-#: Longest card that is read; ours have a few hundred bytes.
-MAX_CARD_BYTES = 100_000
+#: Longest card that is read; ours have some thousands of bytes, a curve included.
+MAX_CARD_BYTES = 1_000_000
 #: Longest text of a card that is shown.
 MAX_TEXT = 500
 

@@ -5,31 +5,44 @@ the very images that the card reports.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
 from wrn import weights
 from wrn.config import RunConfig
 from wrn.data import load_cached
-from wrn.errors import RunError
+from wrn.errors import ConfigError, RunError
 from wrn.evaluation import Evaluation, evaluate, load_weights
 from wrn.runs import Run
 from wrn.stored import ENDING, models_folder
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-def store(run: Run, source: str, *, folder: Path | None = None) -> dict[str, Any]:
+
+def store(
+    run: Run,
+    source: str,
+    *,
+    name: str | None = None,
+    replace: bool = False,
+    folder: Path | None = None,
+) -> dict[str, Any]:
     """Measure a finished run's last weights and keep them with a card.
 
     Args:
         run: The run.
         source: Data to measure on: all its test images, with and without test-time
             flip.
+        name: What to call them. Defaults to the network's name.
+        replace: Whether to take the place of stored weights of that name.
         folder: Where to keep them. Defaults to `wrn.stored.models_folder()`.
 
     Returns:
         The card, plain JSON types.
 
     Raises:
+        ConfigError: If the name cannot be that of a file, or is taken.
         RunError: If the run is not finished.
         DataError: If the data cannot be had.
     """
@@ -38,6 +51,13 @@ def store(run: Run, source: str, *, folder: Path | None = None) -> dict[str, Any
         raise RunError(
             f"A run whose weights are kept must be finished. Received: {run.name}, "
             f"which is {status.state}"
+        )
+    folder = models_folder() if folder is None else folder
+    target = folder / f"{_checked_name(name or config.model.name)}{ENDING}"
+    if target.exists() and not replace:
+        raise ConfigError(
+            "Stored weights must have a name of their own; --name gives one, --replace "
+            f"puts them in the place of others. Received: {target.name}, which exists"
         )
     loaded = load_weights(run.last_weights)
     dataset = load_cached(source)
@@ -64,6 +84,7 @@ def store(run: Run, source: str, *, folder: Path | None = None) -> dict[str, Any
         "seconds": status.seconds,
         "commit": loaded.metadata.get("commit", ""),
         "settings": {
+            "model": config.model.to_dict(),
             "data": config.data.replace(source=dataset.name).to_dict(),
             "train": config.train.to_dict(),
         },
@@ -72,19 +93,32 @@ def store(run: Run, source: str, *, folder: Path | None = None) -> dict[str, Any
             for record in run.metrics("epoch")
         ],
     }
-    folder = models_folder() if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{config.model.name}{ENDING}"
     weights.save(
         target,
         loaded.classifier.model,
         loaded.metadata,
         preprocessing=loaded.classifier.preprocessing.arrays(),
     )
-    target.with_name(f"{config.model.name}.json").write_text(
-        json.dumps(card, indent=1) + "\n", encoding="utf-8"
-    )
+    _write_card(target.with_name(target.name.removesuffix(ENDING) + ".json"), card)
     return card
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            "The name of stored weights must be of letters, digits, dots, dashes and "
+            f"underscores, at most 100. Received: {name!r:.200}"
+        )
+    return name
+
+
+def _write_card(path: Path, card: dict[str, Any]) -> None:
+    """Write a card for people: a line a field, and the curve in one."""
+    fields = ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in card.items())
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(f"{{\n{fields}\n}}\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def _recipe(config: RunConfig) -> str:

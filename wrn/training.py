@@ -2,7 +2,8 @@
 
 Everything random is a function of (seed, epoch, step): the order of the images,
 their augmentation, dropout. A training that was stopped or killed therefore goes
-on from its checkpoint exactly as if nothing had happened.
+on from its checkpoint exactly as if nothing had happened: bit for bit on the CPU with
+one device (docs/scale.md tells of several).
 """
 
 import json
