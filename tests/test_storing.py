@@ -30,7 +30,7 @@ def test_the_card_tells_what_the_file_does(run, tmp_path):
     (kept,) = list_stored(tmp_path / "models")
     assert kept.name == card["name"] == "WRN-10-1"
     assert card["commit"] == commit()
-    assert card["recipe"].startswith("fast, with limit: none → 80; epochs: 20 → 1; ")
+    assert card["recipe"].startswith("fast, with limit: none → 80; epochs: 70 → 1; ")
     assert kept.card.test_accuracy == card["test_accuracy"]
     test = load_cached("synthetic").test
     for flip, accuracy in [

@@ -131,7 +131,7 @@ RECIPES = {
             cost="20 epochs; more epochs, more accuracy",
             settings={
                 "train": {
-                    "epochs": 20,
+                    "epochs": 70,
                     "schedule": "one-cycle",
                     "learning_rate": 0.2,
                     "weight_decay": 3e-4,
