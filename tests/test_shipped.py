@@ -1,0 +1,51 @@
+"""The weights in `models/` do what their cards say."""
+
+import json
+import os
+
+import pytest
+
+from tests.conftest import ROOT
+from wrn.data import load_cached
+from wrn.evaluation import evaluate, load_weights
+from wrn.stored import list_stored
+
+SHIPPED = list_stored(ROOT / "models")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+#: Told apart from the fixture that hides the variable from other tests.
+SOURCE = os.environ.get("WRN_DATA")
+
+
+def test_some_are_shipped():
+    assert {"WRN-10-1", "WRN-16-2"} <= {stored.name for stored in SHIPPED}
+
+
+@pytest.mark.parametrize("stored", SHIPPED, ids=lambda stored: stored.name)
+def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
+    card = stored.card
+    assert card.recipe
+    assert card.data
+    assert card.images == 10_000
+    path = stored.path.with_name(f"{stored.name}.json")
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    assert len(settings["curve"]) == card.epochs
+    assert settings["commit"]
+    row = (
+        f"| {stored.name} | {card.test_accuracy:.2%} | {card.test_accuracy_flip:.2%} |"
+    )
+    assert row in README
+
+
+@pytest.mark.slow
+@pytest.mark.cifar10
+@pytest.mark.skipif(not SOURCE, reason="the real images are needed: set WRN_DATA")
+@pytest.mark.parametrize("stored", SHIPPED, ids=lambda stored: stored.name)
+def test_each_has_the_accuracy_of_its_card(stored):
+    dataset = load_cached(SOURCE)
+    if dataset.name != stored.card.data:
+        pytest.skip(f"the images must be {stored.card.data}, not {dataset.name}")
+    test = dataset.test
+    loaded = load_weights(stored.path)
+    found = evaluate(loaded.classifier, test.images, test.labels)
+    # Other processors round bfloat16 otherwise, or have none.
+    assert found.accuracy == pytest.approx(stored.card.test_accuracy, abs=0.002)
