@@ -31,6 +31,18 @@ def random():
     return np.random.default_rng(0)
 
 
+#: Where the real images are, looked up before a fixture hides the variable.
+_REAL_IMAGES = [os.environ.get("WRN_DATA"), ROOT.parent / "shared" / "cifar10"]
+
+
+def real_images() -> Path:
+    """Return the folder of the real CIFAR-10, or skip the test, loudly."""
+    for candidate in _REAL_IMAGES:
+        if candidate and Path(candidate).is_dir():
+            return Path(candidate)
+    pytest.skip("THE REAL CIFAR-10 IS NOT HERE: name its folder in WRN_DATA")
+
+
 def striped_images(count: int, seed: int) -> Images:
     """Draw images whose class is the place of a bright stripe, in noise."""
     random = np.random.default_rng(seed)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from tests.conftest import real_images
 from wrn.config import DataConfig
 from wrn.data import (
     CLASS_NAMES,
@@ -631,19 +632,9 @@ def test_parquet_is_bounded(tmp_path, monkeypatch):
     assert "at most 100 bytes" in refusal(tmp_path)
 
 
-def real_images() -> Path | None:
-    for candidate in (os.environ.get("WRN_DATA"), ROOT.parent / "shared" / "cifar10"):
-        if candidate and Path(candidate).is_dir():
-            return Path(candidate)
-    return None
-
-
 @pytest.mark.cifar10
 def test_the_real_images():
-    folder = real_images()
-    if folder is None:
-        pytest.skip("THE REAL CIFAR-10 IS NOT HERE: name its folder in WRN_DATA")
-    dataset = load(str(folder))
+    dataset = load(str(real_images()))
     assert (len(dataset.train), len(dataset.test)) == (50_000, 10_000)
     assert dataset.class_names == CLASS_NAMES
     assert np.bincount(dataset.train.labels).tolist() == [5000] * 10

@@ -1,19 +1,16 @@
 """The weights in `models/` do what their cards say."""
 
 import json
-import os
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, real_images
 from wrn.data import load_cached
 from wrn.evaluation import evaluate, load_weights
 from wrn.stored import list_stored
 
 SHIPPED = list_stored(ROOT / "models")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-#: Told apart from the fixture that hides the variable from other tests.
-SOURCE = os.environ.get("WRN_DATA")
 
 
 def test_some_are_shipped():
@@ -38,10 +35,9 @@ def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
 
 @pytest.mark.slow
 @pytest.mark.cifar10
-@pytest.mark.skipif(not SOURCE, reason="the real images are needed: set WRN_DATA")
 @pytest.mark.parametrize("stored", SHIPPED, ids=lambda stored: stored.name)
 def test_each_has_the_accuracy_of_its_card(stored):
-    dataset = load_cached(SOURCE)
+    dataset = load_cached(str(real_images()))
     if dataset.name != stored.card.data:
         pytest.skip(f"the images must be {stored.card.data}, not {dataset.name}")
     test = dataset.test
