@@ -12,7 +12,10 @@ KINDS: dict[Kind, str] = {
     "relu": "ReLU",
     "dropout": "Dropout",
     "add": "Addition",
+    "max pool": "Max pooling",
+    "window pool": "Average pooling around every pixel",
     "pool": "Global average pooling",
+    "flatten": "Flattening",
     "dense": "Dense",
 }
 
