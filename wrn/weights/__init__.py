@@ -2,7 +2,8 @@
 
     reader.py        runs child.py, which dumps an untrusted file, and checks the dump
     formats.py       the dump -> `WeightFile`: the layers, as each Keras lays them out
-    recognition.py   `WeightFile` -> `Recognized`: depth, widen factor, classes, arrays
+    recognition.py   `WeightFile` -> `Recognized`: network, wiring, converted arrays;
+                     it names the modules that decide
     writer.py        a model -> this project's own file; arrays -> a model
 
 No TensorFlow or Keras is imported, and nothing in a file is ever executed.
@@ -36,8 +37,10 @@ def inspect(path: str | Path) -> dict[str, Any]:
 
     Returns:
         Plain JSON types: the network's name, depth, widen_factor, dropout, classes
-        and parameters; the file's format and writer; notes; metadata; and for each
-        layer its name, its name in the file and the shapes of its weights.
+        and parameters; its wiring, whether the file itself says so, and the names of
+        the wirings that are possible besides; the file's format and writer; notes,
+        and which of them tell of conversions; metadata; and for each layer its name,
+        its name in the file and the shapes of its weights.
 
     Raises:
         WeightsError: If the file cannot be read or holds no Wide ResNet.
@@ -47,10 +50,14 @@ def inspect(path: str | Path) -> dict[str, Any]:
     return {
         "name": found.config.name,
         **found.config.to_dict(),
-        "parameters": describe(found.config).parameters,
+        "parameters": describe(found.config, found.wiring).parameters,
+        "wiring": found.wiring.to_dict(),
+        "certain": found.certain,
+        "alternatives": [wiring.name for wiring in found.alternatives],
         "format": file.format,
         "writer": file.writer,
         "notes": list(found.notes),
+        "conversions": list(found.conversions),
         "metadata": file.metadata,
         "layers": [
             {
