@@ -1,10 +1,14 @@
 """Files of known programs give the logits of the networks that wrote them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests import programs
+from tests import keras_1, programs
 from wrn import weights
+from wrn.errors import WeightsError
+from wrn.evaluation import load_weights
 from wrn.model import build_model
 
 BLOCKS, K = 2, 2
@@ -75,3 +79,73 @@ def test_whole_models_describe_themselves(tmp_path, source, images, name, ending
     assert found.alternatives == ()
     assert found.wiring.momentum == model.layers[2].momentum
     assert_gives(found, images, expected)
+
+
+@pytest.mark.parametrize("deviations", [True, False])
+def test_keras_1_on_theano(tmp_path, images, deviations):
+    """asmith26's own setting: all conversions of numbers in one file."""
+    network = keras_1.Network(deviations=deviations)
+    expected = network.logits(images[0].transpose(2, 0, 1))
+    assert 0.3 < expected.std() < 10, expected.std()
+    path = tmp_path / "weights"
+    keras_1.write(path, network, version="1.0.3" if deviations else "1.0.7")
+    found = weights.recognize(weights.read(path))
+    assert found.config.name == "WRN-10-2"
+    assert (found.wiring.name, found.wiring.padding) == ("asmith26", "symmetric")
+    assert found.wiring.head == "flattened, theano"
+    assert found.wiring.epsilon == keras_1.EPSILON
+    told = " ".join(found.conversions)
+    for word in ("transposed", "rotated", "rows"):
+        assert word in told
+    assert ("Standard deviations" in told) == deviations
+    assert_gives(found, images[:1], expected[None])
+
+
+def test_keras_1_without_its_version(tmp_path, images):
+    """What the file does not record is said, and can be told."""
+    network = keras_1.Network()
+    expected = network.logits(images[0].transpose(2, 0, 1))
+    path = keras_1.write(tmp_path / "weights", network)
+    file = weights.read(path)
+    found = weights.recognize(file)
+    assert found.reading.theano
+    assert any("standard deviation" in note for note in found.notes)
+    reading = replace(found.reading, deviations=True)
+    told = weights.recognize(file, wiring=found.wiring, reading=reading)
+    assert_gives(told, images[:1], expected[None])
+    # TensorFlow's names: neither rotated nor padded on both sides.
+    keras_1.write(path, network, suffix=":0")
+    assert not weights.recognize(weights.read(path)).reading.theano
+
+
+@pytest.mark.parametrize("name", ["edward2-v1", "edward2-v2", "asmith26", "chris4540"])
+def test_format_without_the_order_of_layers(tmp_path, source, images, name):
+    """Only layers of one class are numbered: the likely wirings are all named."""
+    model, expected = source(name)
+    path = tmp_path / "model.weights.h5"
+    model.save_weights(path)
+    file = weights.read(path)
+    found = weights.recognize(file)
+    possible = {w.name: w for w in (found.wiring, *found.alternatives)}
+    assert not found.certain
+    assert name in possible
+    assert_gives(weights.recognize(file, wiring=possible[name]), images, expected)
+
+
+def test_biases_without_the_order_of_layers_are_refused(tmp_path, source):
+    path = tmp_path / "model.weights.h5"
+    source("keras-contrib")[0].save_weights(path)
+    with pytest.raises(WeightsError, match="biases in its convolutions"):
+        weights.recognize(weights.read(path))
+
+
+def test_evaluation_runs_other_wirings(tmp_path, source, images):
+    model, expected = source("edward2-v1")
+    path = tmp_path / "weights.h5"
+    model.save_weights(path)
+    loaded = load_weights(path, "float32")
+    found = loaded.classifier.model(images, training=False).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    report = weights.inspect(path)
+    assert report["wiring"]["name"] == "edward2-v1"
+    assert any("post-activation network of edward2" in n for n in loaded.notes)

@@ -72,6 +72,16 @@ def default_epsilon(file: WeightFile) -> float:
     return 1e-5 if version < (1, 2, 0) else 1e-3
 
 
+def assumptions(file: WeightFile) -> tuple[str, ...]:
+    """Say what was assumed of how the numbers are meant, where nothing tells."""
+    if not file.is_keras_1 or _version(file) is not None:
+        return ()
+    return (
+        "The file does not record which Keras 1 wrote it: its statistics are taken for "
+        "variances, as from 1.0.7 on; before, they were standard deviations.",
+    )
+
+
 def _version(file: WeightFile) -> tuple[int, ...] | None:
     numbers = re.match(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})", file.keras_version or "")
     return tuple(map(int, numbers.groups())) if numbers else None

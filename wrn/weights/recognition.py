@@ -31,6 +31,7 @@ from wrn.weights.layers import (
 from wrn.weights.reader import Array, quote
 from wrn.weights.reading import (
     Reading,
+    assumptions,
     conversions,
     convert,
     keeps_deviations,
@@ -126,7 +127,7 @@ def recognize(
             for name, found in placed.items()
         },
         sources={name: found.layer.name for name, found in placed.items()},
-        notes=(*choice.reasons, *converted),
+        notes=(*choice.reasons, *assumptions(file), *converted),
         wiring=choice.wiring,
         certain=choice.certain,
         alternatives=choice.alternatives,
