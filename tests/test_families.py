@@ -7,6 +7,7 @@ import pytest
 
 from tests import keras_1, programs
 from wrn import weights
+from wrn.converting import convert
 from wrn.errors import WeightsError
 from wrn.evaluation import load_weights
 from wrn.model import build_model
@@ -149,3 +150,33 @@ def test_evaluation_runs_other_wirings(tmp_path, source, images):
     report = weights.inspect(path)
     assert report["wiring"]["name"] == "edward2-v1"
     assert any("post-activation network of edward2" in n for n in loaded.notes)
+
+
+def test_converted_files_give_the_same_logits(tmp_path, source, images):
+    model, expected = source("asmith26")
+    path, target = tmp_path / "weights.h5", tmp_path / "new.weights.h5"
+    model.save_weights(path)
+    report = convert(path, target)
+    assert report["written"] == str(target)
+    found = weights.recognize(weights.read(target))
+    assert found.wiring.name == "asmith26"
+    assert (found.wiring.to_dict(), found.certain) == (report["wiring"], False)
+    assert any("inferred" in note for note in found.notes)
+    assert_gives(found, images, expected)
+    for wrong in (target, tmp_path / "new.h5"):
+        with pytest.raises(WeightsError, match=r"new file that ends.*Received"):
+            convert(path, wrong)
+
+
+def test_recorded_wiring_is_checked(tmp_path, source):
+    path, target = tmp_path / "weights.h5", tmp_path / "new.weights.h5"
+    source("edward2-v2")[0].save_weights(path)
+    convert(path, target)
+    file = weights.read(target)
+    for wrong, message in (
+        ({"order": "random"}, "own description of its wiring"),
+        ({"conv_bias": True}, "with a bias"),
+    ):
+        changed = replace(file, metadata={**file.metadata, "wiring": wrong})
+        with pytest.raises(WeightsError, match=message):
+            weights.recognize(changed)

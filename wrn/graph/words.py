@@ -89,6 +89,12 @@ def _layer_lines(layer: Layer, dropout: float) -> tuple[str, ...]:
             return "Dropout", f"{dropout:g}"
         case "add":
             return ("+",)
+        case "max pool":
+            return "Maximum", "2×2"
+        case "window pool":
+            return "Average", "8×8 around"
+        case "flatten":
+            return ("Flatten",)
         case "pool":
             return "Average", shape_text(layer.input_shape[:2])
         case "dense":

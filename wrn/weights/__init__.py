@@ -25,6 +25,7 @@ __all__ = [
     "inspect",
     "read",
     "recognize",
+    "report",
     "save",
 ]
 
@@ -46,7 +47,11 @@ def inspect(path: str | Path) -> dict[str, Any]:
         WeightsError: If the file cannot be read or holds no Wide ResNet.
     """
     file = read(path)
-    found = recognize(file)
+    return report(file, recognize(file))
+
+
+def report(file: WeightFile, found: Recognized) -> dict[str, Any]:
+    """Put what was recognized in a file into plain JSON types. See `inspect`."""
     return {
         "name": found.config.name,
         **found.config.to_dict(),

@@ -136,6 +136,12 @@ def recognize(
     )
 
 
+_INFERRED = (
+    "How the layers are connected was inferred from another program's file when this "
+    "one was made of it."
+)
+
+
 def _own_wiring(file: WeightFile) -> Wiring | None:
     """Return the wiring that a file of this project records."""
     if "wiring" not in file.metadata:
@@ -165,7 +171,9 @@ def _choose(
 ) -> Choice:
     """Choose the wiring; a file with this project's names has the authors'."""
     if own is not None:
-        return Choice(own, True, (), ())
+        if file.metadata.get("certain") is not False:
+            return Choice(own, True, (), ())
+        return Choice(own, False, (_INFERRED,), ())
     if _named(layers, _expected(shapes.config, AUTHORS)):
         return Choice(AUTHORS, True, (), ())
     return choose(file, shapes, hints, reading)
