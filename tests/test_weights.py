@@ -185,7 +185,7 @@ def test_metadata_that_is_wrong_is_refused(path, metadata, message):
         recognized(path)
 
 
-def test_recorded_epsilon_gives_the_same_normalization(path):
+def test_recorded_settings_are_those_of_the_network(path):
     layers = samples.wide_resnet(10, 2)
     config = {
         "class_name": "Functional",
@@ -206,13 +206,10 @@ def test_recorded_epsilon_gives_the_same_normalization(path):
     }
     found = recognized(samples.write_legacy(path, layers, model_config=config))
     assert found.config.dropout == 0.25
-    for layer in layers:
-        if layer.kind == "bn":
-            ours = found.arrays[layer.name]["moving_variance"] + 1e-5
-            np.testing.assert_allclose(ours, layer.weights[3] + 1e-3, rtol=1e-6)
-    notes = " ".join(found.notes)
-    assert "epsilon of 0.001" in notes
-    assert "padding='same'" in notes
+    assert (found.wiring.epsilon, found.wiring.padding) == (1e-3, "tensorflow")
+    assert_holds(found, layers)
+    assert "pad at the bottom and right only" in " ".join(found.notes)
+    assert "does not record the epsilon" not in " ".join(found.notes)
 
 
 # --- other networks ---------------------------------------------------------------
@@ -339,19 +336,16 @@ def test_post_activation_is_told_by_the_order_of_layers(path):
     assert "ResNet-20" in " ".join(found.notes)
 
 
-@pytest.mark.parametrize(
-    ("version", "backend", "message"),
-    [
-        ("", "", "Keras 1"),
-        ("1.2.2", "theano", "Keras 1"),
-        ("2.0.8", "theano", "rotated"),
-    ],
-)
-def test_theano_and_keras_1_are_refused(path, version, backend, message):
+def test_kernels_of_theano_are_rotated(path):
     layers = samples.wide_resnet(10, 2)
-    samples.write_legacy(path, layers, version=version, backend=backend)
-    with pytest.raises(WeightsError, match=message):
-        recognized(path)
+    samples.write_legacy(path, layers, version="2.0.8", backend="theano")
+    found = recognized(path)
+    assert found.wiring.padding == "symmetric"
+    assert any("rotated by 180" in note for note in found.conversions)
+    for layer in layers:
+        if layer.kind == "conv":
+            kernel = found.arrays[layer.name]["kernel"]
+            np.testing.assert_array_equal(np.rot90(kernel, 2), layer.weights[0])
 
 
 def test_keras_0_is_refused(path):

@@ -9,13 +9,16 @@ Source:
     and the authors' code for what the paper leaves open: pre-activation blocks,
     a projection shortcut only where the channel count changes, fed by the
     pre-activated tensor; no biases in convolutions, a bias in the dense layer.
+    Where other programs differ, a `Wiring` says how.
 """
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from wrn.config import ModelConfig
+from wrn.wiring import AUTHORS, Wiring
 
 #: Height, width and channels of a CIFAR-10 image.
 IMAGE_SHAPE = (32, 32, 3)
@@ -27,7 +30,19 @@ BASE_CHANNELS = 16
 #: Stride of the first block of each group (paper, Table 1: 32x32, 16x16, 8x8).
 GROUP_STRIDES = (1, 2, 2)
 
-Kind = Literal["input", "conv", "bn", "relu", "dropout", "add", "pool", "dense"]
+Kind = Literal[
+    "input",
+    "conv",
+    "bn",
+    "relu",
+    "dropout",
+    "add",
+    "max pool",
+    "window pool",
+    "pool",
+    "flatten",
+    "dense",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +94,12 @@ class Architecture:
     Attributes:
         config: The settings it follows from.
         layers: Every layer, the input included.
+        wiring: How the layers are connected.
     """
 
     config: ModelConfig
     layers: tuple[Layer, ...]
+    wiring: Wiring = AUTHORS
 
     @property
     def name(self) -> str:
@@ -129,29 +146,43 @@ class Architecture:
         }
 
 
-def describe(config: ModelConfig) -> Architecture:
+def describe(config: ModelConfig, wiring: Wiring = AUTHORS) -> Architecture:
     """Describe every layer of a network.
 
     Args:
         config: The network.
+        wiring: How its layers are connected. Defaults to the authors' way.
 
     Returns:
         Its architecture. The layers have the names and the order of
         computation of the Keras model that `wrn.model.build_model` makes.
     """
-    builder = _Builder()
+    builder = _Builder(wiring)
     x = builder.input()
     x = builder.conv("conv1", x, BASE_CHANNELS, kernel=3, stride=1)
+    normalized_first = wiring.order != "pre-activation"
+    if normalized_first:
+        x = builder.bn_relu("", "", x)
     for group, first_stride in enumerate(GROUP_STRIDES, start=1):
+        if first_stride > 1 and wiring.downsampling == "max pooling":
+            x = builder.max_pool(f"group{group}_pool", x)
+            first_stride = 1
         channels = group_channels(config, group)
         for block in range(1, config.blocks_per_group + 1):
             stride = first_stride if block == 1 else 1
-            x = _block(builder, x, group, block, channels, stride, config.dropout > 0)
-    x = builder.same("bn", "bn", x)
-    x = builder.same("relu", "relu", x)
-    x = builder.pool("pool", x)
+            builder.group, builder.block = group, block
+            add_block = _block_after if normalized_first else _block_before
+            x = add_block(builder, x, channels, stride, config.dropout > 0)
+            builder.group = builder.block = None
+    if wiring.final_norm and not normalized_first:
+        x = builder.bn_relu("", "", x)
+    if wiring.head == "global":
+        x = builder.pool("pool", x)
+    else:
+        x = builder.window_pool("pool", x)
+        x = builder.flatten("flatten", x)
     builder.dense("dense", x, config.classes)
-    return Architecture(config, tuple(builder.layers))
+    return Architecture(config, tuple(builder.layers), wiring)
 
 
 def group_channels(config: ModelConfig, group: int) -> int:
@@ -159,45 +190,68 @@ def group_channels(config: ModelConfig, group: int) -> int:
     return BASE_CHANNELS * (1 << (group - 1)) * config.widen_factor
 
 
-def _block(
-    builder: "_Builder",
-    x: Layer,
-    group: int,
-    block: int,
-    channels: int,
-    stride: int,
-    dropout: bool,
+def _block_before(
+    builder: "_Builder", x: Layer, channels: int, stride: int, dropout: bool
 ) -> Layer:
-    """Add one pre-activation block: BN-ReLU-conv, BN-ReLU-dropout-conv, add."""
-    builder.group, builder.block = group, block
-    prefix = f"group{group}_block{block}_"
-    activated = builder.same(prefix + "bn1", "bn", x)
-    activated = builder.same(prefix + "relu1", "relu", activated)
+    """Add a block in pre-activation order: BN-ReLU-conv, BN-ReLU-dropout-conv, add."""
+    wiring, prefix = builder.wiring, builder.prefix
+    activated = x
+    if wiring.group_norm or builder.block != 1 or builder.group == 1:
+        activated = builder.bn_relu(prefix, "1", x)
     y = builder.conv(prefix + "conv1", activated, channels, kernel=3, stride=stride)
-    y = builder.same(prefix + "bn2", "bn", y)
-    y = builder.same(prefix + "relu2", "relu", y)
+    y = builder.bn_relu(prefix, "2", y)
     if dropout:
         y = builder.same(prefix + "dropout", "dropout", y)
     y = builder.conv(prefix + "conv2", y, channels, kernel=3, stride=1)
-    shortcut = x
-    if x.output_shape[-1] != channels:
-        shortcut = builder.conv(
-            prefix + "shortcut", activated, channels, kernel=1, stride=stride
-        )
-    added = builder.add(prefix + "add", y, shortcut)
-    builder.group = builder.block = None
-    return added
+    source = activated if wiring.shortcut == "activated" else x
+    return builder.add(prefix + "add", y, _shortcut(builder, x, source, y))
+
+
+def _block_after(
+    builder: "_Builder", x: Layer, channels: int, stride: int, dropout: bool
+) -> Layer:
+    """Add a block whose convolutions are followed by batch normalization and ReLU."""
+    prefix = builder.prefix
+    y = builder.conv(prefix + "conv1", x, channels, kernel=3, stride=stride)
+    y = builder.bn_relu(prefix, "1", y)
+    if dropout:
+        y = builder.same(prefix + "dropout", "dropout", y)
+    y = builder.conv(prefix + "conv2", y, channels, kernel=3, stride=1)
+    y = builder.same(prefix + "bn2", "bn", y)
+    if builder.wiring.order == "post-activation":
+        added = builder.add(prefix + "add", y, _shortcut(builder, x, x, y))
+        return builder.same(prefix + "relu2", "relu", added)
+    y = builder.same(prefix + "relu2", "relu", y)
+    return builder.add(prefix + "add", y, _shortcut(builder, x, x, y))
+
+
+def _shortcut(builder: "_Builder", x: Layer, source: Layer, y: Layer) -> Layer:
+    """Return what is added to y: the block's input x, or a projection of the source."""
+    channels = y.output_shape[-1]
+    always = builder.wiring.projection == "in every group" and builder.block == 1
+    if x.output_shape[-1] == channels and not always:
+        return x
+    stride = x.output_shape[0] // y.output_shape[0]
+    return builder.conv(
+        builder.prefix + "shortcut", source, channels, kernel=1, stride=stride
+    )
 
 
 @dataclass
 class _Builder:
     """Appends layers and keeps the sums that a person would do by hand."""
 
+    wiring: Wiring
     layers: list[Layer] = field(default_factory=list)
     group: int | None = None
     block: int | None = None
     #: Distance in input pixels between neighbouring outputs, by layer name.
     jumps: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of the current block's layers begin with."""
+        return f"group{self.group}_block{self.block}_"
 
     def input(self) -> Layer:
         layer = Layer(
@@ -226,7 +280,7 @@ class _Builder:
             jump=stride,
             kernel=(kernel, kernel),
             stride=stride,
-            parameters=weights,
+            parameters=weights + channels * self.wiring.conv_bias,
             multiply_adds=weights * shape[0] * shape[1],
             receptive_field=x.receptive_field + (kernel - 1) * self.jumps[x.name],
         )
@@ -236,13 +290,38 @@ class _Builder:
         parameters = 2 * x.output_shape[-1] if kind == "bn" else 0
         return self._append(name, kind, (x,), x.output_shape, parameters=parameters)
 
+    def bn_relu(self, prefix: str, number: str, x: Layer) -> Layer:
+        x = self.same(f"{prefix}bn{number}", "bn", x)
+        return self.same(f"{prefix}relu{number}", "relu", x)
+
     def add(self, name: str, x: Layer, shortcut: Layer) -> Layer:
         return self._append(name, "add", (x, shortcut), x.output_shape)
 
+    def max_pool(self, name: str, x: Layer) -> Layer:
+        height, width, channels = x.output_shape
+        shape = (height // 2, width // 2, channels)
+        field_ = x.receptive_field + self.jumps[x.name]
+        return self._append(
+            name, "max pool", (x,), shape, jump=2, receptive_field=field_
+        )
+
     def pool(self, name: str, x: Layer) -> Layer:
-        height, _, channels = x.output_shape
-        field_ = x.receptive_field + (height - 1) * self.jumps[x.name]
-        return self._append(name, "pool", (x,), (channels,), receptive_field=field_)
+        channels = x.output_shape[-1]
+        return self._append(
+            name, "pool", (x,), (channels,), receptive_field=self._whole(x)
+        )
+
+    def window_pool(self, name: str, x: Layer) -> Layer:
+        return self._append(
+            name, "window pool", (x,), x.output_shape, receptive_field=self._whole(x)
+        )
+
+    def flatten(self, name: str, x: Layer) -> Layer:
+        return self._append(name, "flatten", (x,), (math.prod(x.output_shape),))
+
+    def _whole(self, x: Layer) -> int:
+        """Return the receptive field of all of x together."""
+        return x.receptive_field + (x.output_shape[0] - 1) * self.jumps[x.name]
 
     def dense(self, name: str, x: Layer, classes: int) -> Layer:
         (features,) = x.output_shape
@@ -251,7 +330,7 @@ class _Builder:
             "dense",
             (x,),
             (classes,),
-            parameters=features * classes + classes,
+            parameters=features * classes + classes * self.wiring.dense_bias,
             multiply_adds=features * classes,
         )
 

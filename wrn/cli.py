@@ -343,6 +343,20 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _convert(arguments: argparse.Namespace) -> int:
+    _start_tensorflow()
+    from wrn.converting import convert
+
+    report = convert(arguments.file, arguments.out)
+    if arguments.json:
+        _print_json(report)
+    else:
+        print(f"{report['name']}: written to {report['written']}")
+        for note in report["notes"]:
+            print(f"- {note}")
+    return 0
+
+
 def _runs(arguments: argparse.Namespace) -> int:
     from wrn.runs import RunStore
 
@@ -489,6 +503,14 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = _command(commands, "inspect", _inspect, "tell what a weight file holds")
     inspect.add_argument("file", metavar="FILE", type=Path)
+
+    convert = _command(
+        commands, "convert", _convert, "write a weight file as this program's own"
+    )
+    convert.add_argument("file", metavar="FILE", type=Path)
+    convert.add_argument(
+        "--out", metavar="NEW", type=Path, required=True, help="a new .weights.h5"
+    )
 
     store = _command(
         commands, "store", _store, "keep a run's last weights in models/, with a card"

@@ -147,7 +147,7 @@ def load_weights(path: str | Path, precision: str = "auto") -> LoadedWeights:
     recognized = weights.recognize(file)
     devices = choose(precision)
     with devices.strategy.scope():
-        model = build_model(recognized.config, policy=devices.policy)
+        model = build_model(recognized.config, recognized.wiring, policy=devices.policy)
     weights.fill(model, recognized)
     notes = recognized.notes
     stored = file.metadata.get("preprocessing")

@@ -8,7 +8,8 @@ layout of a weight file; they change what Keras leaves slow or inexact:
   normalization as separate element-wise operations, which takes about three times
   as long (docs/performance.md).
 - `Conv2D` pads by one on both sides at stride 2, as Torch does. TensorFlow's
-  "same" pads bottom and right only, which shifts every kernel by one pixel.
+  "same" pads bottom and right only, which shifts every kernel by one pixel; networks
+  of programs that pad so are padded so here.
 - `Dropout` can take its randomness from (seed, step, layer), so that a resumed
   training continues exactly.
 """
@@ -19,30 +20,74 @@ from contextvars import ContextVar
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from wrn.architecture import Architecture, Layer, describe
+from wrn.architecture import IMAGE_SHAPE, Architecture, Layer, describe
 from wrn.config import ModelConfig
-
-#: Share of the old value in the moving statistics at each step, in Keras's sense:
-#: 1 - 0.1, Torch's default, which the authors' code uses.
-BATCH_NORM_MOMENTUM = 0.9
-
-#: Added to the variance; Torch's default, which the authors' code uses.
-BATCH_NORM_EPSILON = 1e-5
+from wrn.wiring import AUTHORS, Wiring
 
 
 class Conv2D(keras.layers.Conv2D):
-    """A convolution without bias, padded by (kernel - 1) / 2 on every side."""
+    """A convolution, padded by (kernel - 1) / 2 on every side."""
+
+    #: Whether it pads so at a stride, too, where TensorFlow's "same" does not.
+    symmetric = True
 
     def call(self, inputs: Any) -> Any:
         """Convolve a (batch, height, width, channels) tensor."""
-        if self.strides == (1, 1) or self.kernel_size == (1, 1):
+        outputs = self._convolve(inputs)
+        return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
+
+    def _convolve(self, inputs: Any) -> Any:
+        same = self.strides == (1, 1) or self.kernel_size == (1, 1)
+        if same or not self.symmetric:
             return tf.nn.conv2d(inputs, self.kernel, self.strides, padding="SAME")
         # TensorFlow's explicit padding has no fast gradient on the CPU.
         pad = (self.kernel_size[0] - 1) // 2
         padded = tf.pad(inputs, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
         return tf.nn.conv2d(padded, self.kernel, self.strides, padding="VALID")
+
+
+class AsymmetricConv2D(Conv2D):
+    """A convolution padded as TensorFlow's "same" is."""
+
+    symmetric = False
+
+
+class WindowAverage(keras.layers.Layer):
+    """The average over an 8x8 window around every pixel, as far as it is inside."""
+
+    def __init__(self, first: int, **kwargs: Any) -> None:
+        """Take the window's first row and column, relative to the pixel."""
+        super().__init__(**kwargs)
+        self.first = first
+
+    def call(self, inputs: Any) -> Any:
+        """Average a (batch, height, width, channels) tensor."""
+        rows, columns = (self._shares(length) for length in inputs.shape[1:3])
+        return tf.einsum(
+            "ia,jb,nabc->nijc",
+            tf.constant(rows, inputs.dtype),
+            tf.constant(columns, inputs.dtype),
+            inputs,
+        )
+
+    def _shares(self, length: int) -> NDArray[np.float64]:
+        """Return the share of each pixel (column) in each average (row)."""
+        distance = np.arange(length) - np.arange(length)[:, None]
+        inside = (distance >= self.first) & (distance < self.first + 8)
+        return np.asarray(inside / inside.sum(axis=1, keepdims=True))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings, the window's place included."""
+        return {**super().get_config(), "first": self.first}
+
+
+#: Where the 8x8 windows of 'same' pooling begin, relative to the pixel: TensorFlow
+#: pads 3 before and 4 after, Keras's Theano backend 7 before.
+_FIRST_OF_WINDOW = {"flattened, tensorflow": -3, "flattened, theano": -7}
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -119,12 +164,17 @@ class Dropout(keras.layers.Dropout):
 
 
 def build_model(
-    config: ModelConfig, *, policy: str = "float32", seed: int = 0
+    config: ModelConfig,
+    wiring: Wiring = AUTHORS,
+    *,
+    policy: str = "float32",
+    seed: int = 0,
 ) -> keras.Model:
     """Build a Wide Residual Network for 32x32 RGB images.
 
     Args:
         config: The network.
+        wiring: How its layers are connected. Defaults to the authors' way.
         policy: Keras dtype policy of the layers: `float32`, `mixed_bfloat16` or
             `mixed_float16`. Weights and logits are float32 in all of them.
         seed: Seed of the initial weights.
@@ -137,16 +187,18 @@ def build_model(
         Zagoruyko & Komodakis 2016, arXiv:1605.07146, Table 1, and the authors'
         code: He normal initialization by fan-in, zero biases, batch-norm scale 1.
     """
-    return assemble(describe(config), policy=policy, seed=seed)
+    return assemble(describe(config, wiring), policy=policy, seed=seed)
 
 
 def assemble(architecture: Architecture, *, policy: str, seed: int) -> keras.Model:
     """Build the Keras model of a described architecture. See `build_model`."""
-    config = architecture.config
-    image = keras.Input(shape=(None, None, 3), name="input", dtype="float32")
+    # A flattened head has a fixed number of pixels, any other network has not.
+    flattened = "flatten" in architecture.by_name
+    shape = IMAGE_SHAPE if flattened else (None, None, 3)
+    image = keras.Input(shape=shape, name="input", dtype="float32")
     tensors: dict[str, Any] = {"input": image}
     for index, layer in enumerate(architecture.layers[1:]):
-        keras_layer = _keras_layer(layer, index, config, policy, seed)
+        keras_layer = _keras_layer(layer, index, architecture, policy, seed)
         inputs = [tensors[name] for name in layer.inputs]
         tensors[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
     # The loss wants float32 logits; the dense layer's product may be 16 bits wide.
@@ -155,9 +207,10 @@ def assemble(architecture: Architecture, *, policy: str, seed: int) -> keras.Mod
 
 
 def _keras_layer(
-    layer: Layer, index: int, config: ModelConfig, policy: str, seed: int
+    layer: Layer, index: int, architecture: Architecture, policy: str, seed: int
 ) -> keras.layers.Layer:
     """Make the Keras layer that a described layer stands for."""
+    config, wiring = architecture.config, architecture.wiring
     common = {"name": layer.name, "dtype": policy}
     # He normal as the authors draw it; Keras's own HeNormal is truncated.
     initializer = keras.initializers.VarianceScaling(
@@ -165,19 +218,20 @@ def _keras_layer(
     )
     match layer.kind:
         case "conv":
-            return Conv2D(
+            symmetric = wiring.padding == "symmetric"
+            return (Conv2D if symmetric else AsymmetricConv2D)(
                 layer.output_shape[-1],
                 layer.kernel,
                 strides=layer.stride,
                 # For the output's shape, which symmetric padding shares.
                 padding="same",
-                use_bias=False,
+                use_bias=wiring.conv_bias,
                 kernel_initializer=initializer,
                 **common,
             )
         case "bn":
             return BatchNormalization(
-                momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, **common
+                momentum=wiring.momentum, epsilon=wiring.epsilon, **common
             )
         case "relu":
             return keras.layers.ReLU(**common)
@@ -185,11 +239,18 @@ def _keras_layer(
             return Dropout(config.dropout, index=index, **common)
         case "add":
             return keras.layers.Add(**common)
+        case "max pool":
+            return keras.layers.MaxPooling2D(2, **common)
+        case "window pool":
+            return WindowAverage(_FIRST_OF_WINDOW[wiring.head], **common)
+        case "flatten":
+            return keras.layers.Flatten(**common)
         case "pool":
             return keras.layers.GlobalAveragePooling2D(**common)
         case "dense":
             return keras.layers.Dense(
                 config.classes,
+                use_bias=wiring.dense_bias,
                 kernel_initializer=initializer,
                 name=layer.name,
                 dtype="float32",

@@ -12,7 +12,10 @@ KINDS: dict[Kind, str] = {
     "relu": "ReLU",
     "dropout": "Dropout",
     "add": "Addition",
+    "max pool": "Max pooling",
+    "window pool": "Average pooling around every pixel",
     "pool": "Global average pooling",
+    "flatten": "Flattening",
     "dense": "Dense",
 }
 
@@ -86,6 +89,12 @@ def _layer_lines(layer: Layer, dropout: float) -> tuple[str, ...]:
             return "Dropout", f"{dropout:g}"
         case "add":
             return ("+",)
+        case "max pool":
+            return "Maximum", "2×2"
+        case "window pool":
+            return "Average", "8×8 around"
+        case "flatten":
+            return ("Flatten",)
         case "pool":
             return "Average", shape_text(layer.input_shape[:2])
         case "dense":

@@ -2,7 +2,8 @@
 
     reader.py        runs child.py, which dumps an untrusted file, and checks the dump
     formats.py       the dump -> `WeightFile`: the layers, as each Keras lays them out
-    recognition.py   `WeightFile` -> `Recognized`: depth, widen factor, classes, arrays
+    recognition.py   `WeightFile` -> `Recognized`: network, wiring, converted arrays;
+                     it names the modules that decide
     writer.py        a model -> this project's own file; arrays -> a model
 
 No TensorFlow or Keras is imported, and nothing in a file is ever executed.
@@ -24,6 +25,7 @@ __all__ = [
     "inspect",
     "read",
     "recognize",
+    "report",
     "save",
 ]
 
@@ -36,21 +38,31 @@ def inspect(path: str | Path) -> dict[str, Any]:
 
     Returns:
         Plain JSON types: the network's name, depth, widen_factor, dropout, classes
-        and parameters; the file's format and writer; notes; metadata; and for each
-        layer its name, its name in the file and the shapes of its weights.
+        and parameters; its wiring, whether the file itself says so, and the names of
+        the wirings that are possible besides; the file's format and writer; notes,
+        and which of them tell of conversions; metadata; and for each layer its name,
+        its name in the file and the shapes of its weights.
 
     Raises:
         WeightsError: If the file cannot be read or holds no Wide ResNet.
     """
     file = read(path)
-    found = recognize(file)
+    return report(file, recognize(file))
+
+
+def report(file: WeightFile, found: Recognized) -> dict[str, Any]:
+    """Put what was recognized in a file into plain JSON types. See `inspect`."""
     return {
         "name": found.config.name,
         **found.config.to_dict(),
-        "parameters": describe(found.config).parameters,
+        "parameters": describe(found.config, found.wiring).parameters,
+        "wiring": found.wiring.to_dict(),
+        "certain": found.certain,
+        "alternatives": [wiring.name for wiring in found.alternatives],
         "format": file.format,
         "writer": file.writer,
         "notes": list(found.notes),
+        "conversions": list(found.conversions),
         "metadata": file.metadata,
         "layers": [
             {

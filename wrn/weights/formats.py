@@ -63,6 +63,7 @@ class WeightFile:
             empty. A hint, never more.
         preprocessing: float32 arrays by their names, of which the metadata tells
             the use; mostly empty.
+        suffixed: Whether weights are called `…:0`, as TensorFlow calls variables.
     """
 
     format: Format
@@ -73,6 +74,13 @@ class WeightFile:
     metadata: dict[str, Any]
     config: dict[str, Any]
     preprocessing: dict[str, Array] = field(default_factory=dict)
+    suffixed: bool = False
+
+    @property
+    def is_keras_1(self) -> bool:
+        """Whether Keras 1 wrote it, which records its version in full models only."""
+        legacy = self.format.startswith("legacy")
+        return legacy and (self.keras_version or "1").split(".")[0] == "1"
 
 
 def read(path: str | Path) -> WeightFile:
@@ -137,7 +145,10 @@ def _read_legacy(
                     f"{quote(name)} of {quote(layer)}, which the file does not hold"
                 )
         layers.extend(_split_nested(found, layer, group, names))
-    version = _first(attributes, "keras_version")
+    # Keras 1 records its version beside the model's description.
+    version = _first(attributes, "keras_version") or _first(
+        found.attributes.get("", {}), "keras_version"
+    )
     backend = _first(attributes, "backend")
     writer = f"Keras {version or 1}" + (f" ({backend})" if backend else "")
     return WeightFile(
@@ -148,6 +159,7 @@ def _read_legacy(
         layers=tuple(layers),
         metadata=metadata,
         config=config,
+        suffixed=any(path.endswith(":0") for path in found.arrays),
     )
 
 

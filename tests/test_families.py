@@ -1,0 +1,182 @@
+"""Files of known programs give the logits of the networks that wrote them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests import keras_1, programs
+from wrn import weights
+from wrn.converting import convert
+from wrn.errors import WeightsError
+from wrn.evaluation import load_weights
+from wrn.model import build_model
+
+BLOCKS, K = 2, 2
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
+]
+
+
+@pytest.fixture(scope="module")
+def tf_keras():
+    return pytest.importorskip("tf_keras")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(7).normal(0, 1, (3, 32, 32, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def source(tf_keras, images):
+    """Make networks once: name, blocks and k -> model and logits."""
+    made = {}
+
+    def make(name, blocks=BLOCKS, k=K):
+        if (name, blocks, k) not in made:
+            model = programs.PROGRAMS[name](tf_keras, blocks, k)
+            programs.randomize(model)
+            expected = programs.logits(tf_keras, model, images)
+            # Large enough that an error would show, small enough for 1e-4.
+            assert 0.3 < expected.std() < 10, expected.std()
+            made[name, blocks, k] = model, expected
+        return made[name, blocks, k]
+
+    return make
+
+
+def assert_gives(recognized, images, expected):
+    model = build_model(recognized.config, recognized.wiring)
+    weights.fill(model, recognized)
+    np.testing.assert_allclose(
+        model(images, training=False).numpy(), expected, rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_weights_with_the_order_of_layers(tmp_path, source, images, name):
+    """What `save_weights` wrote in all years of Keras 2: names, no description."""
+    model, expected = source(name)
+    path = tmp_path / "weights.hdf5"
+    model.save_weights(path)
+    found = weights.recognize(weights.read(path))
+    assert found.config.name == "WRN-16-2"
+    assert found.wiring.name == name.split(",")[0]
+    assert_gives(found, images, expected)
+
+
+@pytest.mark.parametrize("ending", [".h5", ".keras"])
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_whole_models_describe_themselves(tmp_path, source, images, name, ending):
+    model, expected = source(name)
+    path = tmp_path / f"model{ending}"
+    model.save(path)
+    found = weights.recognize(weights.read(path))
+    assert found.wiring.name == name.split(",")[0]
+    assert found.certain
+    assert found.alternatives == ()
+    assert found.wiring.momentum == model.layers[2].momentum
+    assert_gives(found, images, expected)
+
+
+@pytest.mark.parametrize("deviations", [True, False])
+def test_keras_1_on_theano(tmp_path, images, deviations):
+    """asmith26's own setting: all conversions of numbers in one file."""
+    network = keras_1.Network(deviations=deviations)
+    expected = network.logits(images[0].transpose(2, 0, 1))
+    assert 0.3 < expected.std() < 10, expected.std()
+    path = tmp_path / "weights"
+    keras_1.write(path, network, version="1.0.3" if deviations else "1.0.7")
+    found = weights.recognize(weights.read(path))
+    assert found.config.name == "WRN-10-2"
+    assert (found.wiring.name, found.wiring.padding) == ("asmith26", "symmetric")
+    assert found.wiring.head == "flattened, theano"
+    assert found.wiring.epsilon == keras_1.EPSILON
+    told = " ".join(found.conversions)
+    for word in ("transposed", "rotated", "rows"):
+        assert word in told
+    assert ("Standard deviations" in told) == deviations
+    assert_gives(found, images[:1], expected[None])
+
+
+def test_keras_1_without_its_version(tmp_path, images):
+    """What the file does not record is said, and can be told."""
+    network = keras_1.Network()
+    expected = network.logits(images[0].transpose(2, 0, 1))
+    path = keras_1.write(tmp_path / "weights", network)
+    file = weights.read(path)
+    found = weights.recognize(file)
+    assert found.reading.theano
+    assert any("standard deviation" in note for note in found.notes)
+    reading = replace(found.reading, deviations=True)
+    told = weights.recognize(file, wiring=found.wiring, reading=reading)
+    assert_gives(told, images[:1], expected[None])
+    # TensorFlow's names: neither rotated nor padded on both sides.
+    keras_1.write(path, network, suffix=":0")
+    assert not weights.recognize(weights.read(path)).reading.theano
+
+
+@pytest.mark.parametrize("name", ["edward2-v1", "edward2-v2", "asmith26", "chris4540"])
+def test_format_without_the_order_of_layers(tmp_path, source, images, name):
+    """Only layers of one class are numbered: the likely wirings are all named."""
+    model, expected = source(name)
+    path = tmp_path / "model.weights.h5"
+    model.save_weights(path)
+    file = weights.read(path)
+    found = weights.recognize(file)
+    possible = {w.name: w for w in (found.wiring, *found.alternatives)}
+    assert not found.certain
+    assert name in possible
+    assert_gives(weights.recognize(file, wiring=possible[name]), images, expected)
+
+
+def test_biases_without_the_order_of_layers_are_refused(tmp_path, source):
+    path = tmp_path / "model.weights.h5"
+    source("keras-contrib")[0].save_weights(path)
+    with pytest.raises(WeightsError, match="biases in its convolutions"):
+        weights.recognize(weights.read(path))
+
+
+def test_evaluation_runs_other_wirings(tmp_path, source, images):
+    model, expected = source("edward2-v1")
+    path = tmp_path / "weights.h5"
+    model.save_weights(path)
+    loaded = load_weights(path, "float32")
+    found = loaded.classifier.model(images, training=False).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    report = weights.inspect(path)
+    assert report["wiring"]["name"] == "edward2-v1"
+    assert any("post-activation network of edward2" in n for n in loaded.notes)
+
+
+def test_converted_files_give_the_same_logits(tmp_path, source, images):
+    model, expected = source("asmith26")
+    path, target = tmp_path / "weights.h5", tmp_path / "new.weights.h5"
+    model.save_weights(path)
+    report = convert(path, target)
+    assert report["written"] == str(target)
+    found = weights.recognize(weights.read(target))
+    assert found.wiring.name == "asmith26"
+    assert (found.wiring.to_dict(), found.certain) == (report["wiring"], False)
+    assert any("inferred" in note for note in found.notes)
+    assert_gives(found, images, expected)
+    for wrong in (target, tmp_path / "new.h5"):
+        with pytest.raises(WeightsError, match=r"new file that ends.*Received"):
+            convert(path, wrong)
+
+
+def test_recorded_wiring_is_checked(tmp_path, source):
+    path, target = tmp_path / "weights.h5", tmp_path / "new.weights.h5"
+    source("edward2-v2")[0].save_weights(path)
+    convert(path, target)
+    file = weights.read(target)
+    for wrong, message in (
+        ({"order": "random"}, "own description of its wiring"),
+        ({"conv_bias": True}, "with a bias"),
+    ):
+        changed = replace(file, metadata={**file.metadata, "wiring": wrong})
+        with pytest.raises(WeightsError, match=message):
+            weights.recognize(changed)

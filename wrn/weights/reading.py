@@ -1,0 +1,159 @@
+"""How the numbers in a file are meant, which depends on who wrote them, and when.
+
+    kernels       Keras's Theano backend convolves, all others correlate: the same
+                  network has its kernels rotated by 180 degrees.
+    statistics    Up to Keras 1.0.6 batch normalization keeps a standard deviation,
+                  `running_std`; from 1.0.7 on a variance under the same name.
+    dense rows    After a flattening of (channels, height, width) they go through the
+                  channels first.
+
+Source: the releases of Keras named here (backend/theano_backend.py,
+layers/normalization.py).
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from wrn.errors import WeightsError
+from wrn.weights.formats import WeightFile
+from wrn.weights.layers import Found
+from wrn.weights.reader import Array, quote
+
+#: Side of the image that is flattened.
+SIDE = 8
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the numbers in a file are meant.
+
+    Attributes:
+        theano: Whether kernels are meant for a convolution proper.
+        deviations: Whether batch normalization keeps standard deviations.
+        channels_first: Whether kernels are (out, in, height, width).
+        flattened_channels_first: Whether the rows of a dense layer on flattened
+            pixels go through the channels first.
+    """
+
+    theano: bool = False
+    deviations: bool = False
+    channels_first: bool = False
+    flattened_channels_first: bool = False
+
+
+def wrote_theano(file: WeightFile) -> bool:
+    """Whether Keras's Theano backend wrote a file.
+
+    Keras 1 does not record its backend, but only TensorFlow calls variables `…:0`.
+    """
+    if file.backend is not None:
+        return file.backend == "theano"
+    return file.is_keras_1 and not file.suffixed
+
+
+def keeps_deviations(file: WeightFile) -> bool:
+    """Whether a file's Keras keeps standard deviations; not if it is not recorded."""
+    version = _version(file)
+    return file.is_keras_1 and version is not None and version < (1, 0, 7)
+
+
+def default_epsilon(file: WeightFile) -> float:
+    """Return what Keras adds to the variance if a program does not say.
+
+    Where the file does not record which Keras 1 wrote it, the value of most of 2016.
+    """
+    version = _version(file)
+    if version is None:
+        return 1e-5 if file.is_keras_1 else 1e-3
+    if version < (1, 0, 8):
+        return 1e-6
+    return 1e-5 if version < (1, 2, 0) else 1e-3
+
+
+def assumptions(file: WeightFile) -> tuple[str, ...]:
+    """Say what was assumed of how the numbers are meant, where nothing tells."""
+    if not file.is_keras_1 or _version(file) is not None:
+        return ()
+    return (
+        "The file does not record which Keras 1 wrote it: its statistics are taken for "
+        "variances, as from 1.0.7 on; before, they were standard deviations.",
+    )
+
+
+def _version(file: WeightFile) -> tuple[int, ...] | None:
+    numbers = re.match(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})", file.keras_version or "")
+    return tuple(map(int, numbers.groups())) if numbers else None
+
+
+def convert(
+    found: Found, reading: Reading, epsilon: float, flattened: bool
+) -> dict[str, Array]:
+    """Convert a layer's arrays to what this project's network computes with.
+
+    Args:
+        found: The layer, its kernel already (height, width, in, out).
+        reading: How its numbers are meant.
+        epsilon: What batch normalization adds to the variance, or to the deviation.
+        flattened: Whether the dense layer sees flattened pixels.
+
+    Raises:
+        WeightsError: If it has a negative variance or deviation.
+    """
+    arrays = dict(found.arrays)
+    if found.kind == "conv" and reading.theano:
+        arrays["kernel"] = arrays["kernel"][::-1, ::-1]
+    if found.kind == "dense" and flattened and reading.flattened_channels_first:
+        rows, classes = arrays["kernel"].shape
+        by_channel = arrays["kernel"].reshape(-1, SIDE, SIDE, classes)
+        arrays["kernel"] = by_channel.transpose(1, 2, 0, 3).reshape(rows, classes)
+    if found.kind == "bn":
+        statistic = arrays["moving_variance"]
+        _check_positive(found, statistic, reading)
+        if reading.deviations:
+            arrays["moving_variance"] = _variance(statistic, epsilon)
+    return {role: np.ascontiguousarray(array) for role, array in arrays.items()}
+
+
+def _variance(deviation: Array, epsilon: float) -> Array:
+    """Convert so that variance + epsilon is what (deviation + epsilon)² was."""
+    exact = (deviation.astype(np.float64) + epsilon) ** 2 - epsilon
+    return np.maximum(exact, 0).astype(np.float32)
+
+
+def _check_positive(found: Found, statistic: Array, reading: Reading) -> None:
+    if statistic.size and statistic.min() < 0:
+        name = "deviation" if reading.deviations else "variance"
+        raise WeightsError(
+            f"The moving {name} of {quote(found.layer.name)} must not be negative. "
+            f"Received: {statistic.min():g}"
+        )
+
+
+def conversions(file: WeightFile, reading: Reading, flattened: bool) -> tuple[str, ...]:
+    """List what was converted, each in a sentence."""
+    told = []
+    if reading.channels_first:
+        told.append("Kernels were transposed from (out, in, height, width).")
+    if reading.theano:
+        why = (
+            "the file was written on Theano"
+            if file.backend
+            else "its weights are not called '…:0', so that Theano wrote it"
+        )
+        told.append(
+            f"Kernels were rotated by 180 degrees, because {why}, which convolves "
+            "where TensorFlow correlates."
+        )
+    if reading.deviations:
+        told.append(
+            "Standard deviations were squared to variances: Keras before 1.0.7 keeps "
+            "deviations."
+        )
+    if flattened and reading.flattened_channels_first:
+        told.append(
+            "The rows of the dense layer were put from (channels, height, width) into "
+            "the order (height, width, channels)."
+        )
+    return tuple(told)

@@ -1,0 +1,222 @@
+"""How a Wide Residual Network is connected: a family of implementations as data.
+
+The paper leaves much open, and programs differ in what shapes do not show: what feeds
+a projection, how a strided convolution pads, where batch normalization stands. A
+`Wiring` says it; `wrn.architecture` describes the network it gives, and `wrn.model`
+builds that. This project's own networks are wired as the authors' are.
+
+Sources: the programs named at each family below, read for their order of layers.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
+
+from wrn.config import Config
+
+Order = Literal["pre-activation", "post-activation", "activation before addition"]
+Shortcut = Literal["activated", "raw"]
+Projection = Literal["where channels change", "in every group"]
+Downsampling = Literal["stride", "max pooling"]
+Padding = Literal["symmetric", "tensorflow"]
+Head = Literal["global", "flattened, tensorflow", "flattened, theano"]
+Name = Literal[
+    "authors",
+    "asmith26",
+    "titu1994",
+    "titu1994-2017",
+    "edward2-v1",
+    "edward2-v2",
+    "keras-contrib",
+    "chris4540",
+    "other",
+]
+
+
+def _about(label: str, help: str, **bounds: Any) -> dict[str, Any]:
+    """Return the metadata of a field that `wrn.config.options` reports."""
+    return {"label": label, "help": help, **bounds}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring(Config):
+    """What two networks of one depth and width can differ in.
+
+    Two wirings that connect alike are equal, whatever they are called.
+    """
+
+    section: ClassVar[str] = "wiring"
+
+    name: Name = field(
+        default="authors",
+        compare=False,
+        metadata=_about(
+            "Name",
+            "The program that wires its networks so.",
+            choices=get_args(Name),
+        ),
+    )
+    order: Order = field(
+        default="pre-activation",
+        metadata=_about(
+            "Order",
+            "Where batch normalization and ReLU stand: before each convolution, and "
+            "once more before the pooling; after each convolution, the last ReLU of a "
+            "block after the addition; or the same with that ReLU before the addition.",
+            choices=get_args(Order),
+        ),
+    )
+    shortcut: Shortcut = field(
+        default="activated",
+        metadata=_about(
+            "Shortcut",
+            "What feeds a projection: the block's input after its first batch "
+            "normalization and ReLU, or the input itself.",
+            choices=get_args(Shortcut),
+        ),
+    )
+    projection: Projection = field(
+        default="where channels change",
+        metadata=_about(
+            "Projection",
+            "Which first blocks have a projection. The choice matters at widen factor "
+            "1 only, where the first group keeps its 16 channels.",
+            choices=get_args(Projection),
+        ),
+    )
+    downsampling: Downsampling = field(
+        default="stride",
+        metadata=_about(
+            "Downsampling",
+            "How groups 2 and 3 halve the image: by the stride of their first block, "
+            "or by a 2x2 maximum before it.",
+            choices=get_args(Downsampling),
+        ),
+    )
+    padding: Padding = field(
+        default="symmetric",
+        metadata=_about(
+            "Padding",
+            "Of strided 3x3 convolutions: one pixel on every side, as Torch and Theano "
+            "do, or one at the bottom and right, as TensorFlow's 'same' does.",
+            choices=get_args(Padding),
+        ),
+    )
+    head: Head = field(
+        default="global",
+        metadata=_about(
+            "Head",
+            "Between the last ReLU and the dense layer: the average over all pixels; "
+            "or averages over 8x8 windows around every pixel ('same', as TensorFlow or "
+            "as Theano places the windows), flattened.",
+            choices=get_args(Head),
+        ),
+    )
+    conv_bias: bool = field(
+        default=False,
+        metadata=_about("Bias of convolutions", "Whether convolutions have biases."),
+    )
+    dense_bias: bool = field(
+        default=True,
+        metadata=_about(
+            "Bias of the dense layer", "Whether the dense layer has a bias."
+        ),
+    )
+    group_norm: bool = field(
+        default=True,
+        metadata=_about(
+            "Normalization between groups",
+            "Whether the first blocks of groups 2 and 3 begin with batch normalization "
+            "and ReLU, in pre-activation order.",
+        ),
+    )
+    final_norm: bool = field(
+        default=True,
+        metadata=_about(
+            "Normalization before the head",
+            "Whether batch normalization and ReLU follow the last block, in "
+            "pre-activation order.",
+        ),
+    )
+    epsilon: float = field(
+        default=1e-5,
+        metadata=_about(
+            "Epsilon",
+            "Added to the variance in batch normalization. Torch's default is 1e-5, "
+            "Keras's 1e-3 (1e-6 before 1.0.8, 1e-5 before 1.2).",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+    )
+    momentum: float = field(
+        default=0.9,
+        metadata=_about(
+            "Momentum",
+            "Share of the old value in the moving statistics at each training step. "
+            "Torch's default, in Keras's sense.",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+    )
+
+
+#: Zagoruyko and Komodakis, models/wide-resnet.lua; Torch's epsilon and momentum.
+AUTHORS = Wiring()
+
+#: asmith26/wide_resnets_keras and yu4u's derivatives: no bias in the dense layer, on a
+#: flattened pooling of stride 1. Epsilon and momentum are Keras's defaults.
+ASMITH26 = Wiring(
+    name="asmith26",
+    padding="tensorflow",
+    head="flattened, tensorflow",
+    dense_bias=False,
+    epsilon=1e-3,
+    momentum=0.99,
+)
+
+#: titu1994/Wide-Residual-Networks since 2017: Torch's momentum, in Torch's sense.
+TITU1994 = Wiring(
+    name="titu1994",
+    projection="in every group",
+    padding="tensorflow",
+    momentum=0.1,
+)
+
+#: The same without normalization at the end, as it was for some months of 2017;
+#: earlier that year there was none between the groups either.
+TITU1994_2017 = TITU1994.replace(name="titu1994-2017", final_norm=False)
+
+#: google/uncertainty-baselines and google/edward2, wide_resnet.py, version=2.
+EDWARD2_V2 = Wiring(name="edward2-v2", shortcut="raw", padding="tensorflow")
+
+#: The same, version=1.
+EDWARD2_V1 = EDWARD2_V2.replace(name="edward2-v1", order="post-activation")
+
+#: keras-contrib's wide_resnet.py, and titu1994's of 2016.
+KERAS_CONTRIB = Wiring(
+    name="keras-contrib",
+    order="activation before addition",
+    shortcut="raw",
+    downsampling="max pooling",
+    padding="tensorflow",
+    conv_bias=True,
+    epsilon=1e-3,
+    momentum=0.99,
+)
+
+#: chris4540/DD2412-adl-proj: the authors' network with Keras's defaults.
+CHRIS4540 = Wiring(name="chris4540", padding="tensorflow", epsilon=1e-3, momentum=0.99)
+
+#: The known wirings by their names.
+FAMILIES = {
+    wiring.name: wiring
+    for wiring in (
+        AUTHORS,
+        ASMITH26,
+        TITU1994,
+        TITU1994_2017,
+        EDWARD2_V1,
+        EDWARD2_V2,
+        KERAS_CONTRIB,
+        CHRIS4540,
+    )
+}
