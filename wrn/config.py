@@ -174,7 +174,8 @@ def _checked(option: Option, value: Any) -> Any:
     if value is None and option.optional:
         return None
     if option.choices:
-        if value not in option.choices or type(value) is not option.type:
+        # 16.0 and True equal numbers, but are none of them.
+        if not any(value == c and type(value) is type(c) for c in option.choices):
             raise _refusal(option, value)
         return value
     if option.type is tuple:
