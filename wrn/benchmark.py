@@ -1,9 +1,10 @@
 """How fast this machine trains and classifies, as ratios within one process.
 
-Machines are shared and their speed drifts; so everything is measured in turn,
-round after round, and what is reported are medians and the ratios between them.
-The ceiling is what the device itself reaches on convolutions of this network's
-shapes in the same precision: no framework code around them, nothing but products.
+Machines are shared and their speed drifts; so everything is measured in turn, round
+after round. A ratio compares two measurements of one round, which are neighbours where
+it matters; what is reported is the median over the rounds. The ceiling is what the
+device itself reaches on convolutions of this network's shapes in the same precision: no
+framework code around them, nothing but products.
 """
 
 import functools
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from wrn.runs import RunStore
 from wrn.session import Session, image_order
 from wrn.speed import TRAINING_PASSES
 
-#: Seconds that one measurement of one round lasts at least.
-_SLICE_SECONDS = 1.5
+#: Seconds that one measurement of one round lasts at least: a few steps. Shorter
+#: rounds, and more of them, leave less time to drift within one.
+_SLICE_SECONDS = 1.0
 
 #: Side of the square matrices of the matrix product.
 _MATRIX_SIDE = 2048
@@ -47,7 +49,7 @@ def run(
     source: str,
     *,
     batch_size: int = 128,
-    rounds: int = 5,
+    rounds: int = 9,
     precision: str = "auto",
     start: bool = True,
 ) -> dict[str, Any]:
@@ -87,10 +89,10 @@ def run(
     for measure in ways.values():
         measure()
     samples: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, measure in ways.items():
-            samples[name].append(measure())
-    median = {name: statistics.median(values) for name, values in samples.items()}
+    for number in range(rounds):
+        # There and back, so that a steady drift favours neither of two neighbours.
+        for name in list(ways)[:: -1 if number % 2 else 1]:
+            samples[name].append(ways[name]())
     report = {
         "name": model.name,
         "device": devices.description,
@@ -98,7 +100,7 @@ def run(
         "batch_size": batch_size,
         "rounds": rounds,
         "data": dataset.name,
-        **_rates(median, describe(model)),
+        **rates(samples, describe(model)),
         "samples": {n: [round(v, 3) for v in values] for n, values in samples.items()},
         "peak_memory_bytes": _peak_memory(),
     }
@@ -114,11 +116,29 @@ def _peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _rates(median: dict[str, float], architecture: Architecture) -> dict[str, Any]:
-    """Turn the medians into rates and ratios."""
+def rates(
+    samples: Mapping[str, Sequence[float]], architecture: Architecture
+) -> dict[str, Any]:
+    """Turn what was measured into rates and ratios.
+
+    Args:
+        samples: What each way reached, round by round: `training`, `step`,
+            `stock_keras` and `inference` in images a second, `matrix` and
+            `convolution` in operations a second.
+        architecture: The network that was measured.
+
+    Returns:
+        Medians over the rounds: of what each way reached, and of the ratios of two
+        ways in one round.
+    """
+    median = {name: statistics.median(values) for name, values in samples.items()}
     forward = 2 * architecture.multiply_adds
     ceiling = median["convolution"] / forward
-    training_ceiling = ceiling / TRAINING_PASSES
+
+    def ratio(name: str, other: str) -> float:
+        pairs = zip(samples[name], samples[other], strict=True)
+        return statistics.median(one / another for one, another in pairs)
+
     return {
         "training_images_per_second": round(median["training"], 2),
         "step_images_per_second": round(median["step"], 2),
@@ -126,12 +146,14 @@ def _rates(median: dict[str, float], architecture: Architecture) -> dict[str, An
         "inference_images_per_second": round(median["inference"], 2),
         "matrix_gflops": round(median["matrix"] / 1e9, 1),
         "convolution_gflops": round(median["convolution"] / 1e9, 1),
-        "ceiling_training_images_per_second": round(training_ceiling, 2),
+        "ceiling_training_images_per_second": round(ceiling / TRAINING_PASSES, 2),
         "ceiling_inference_images_per_second": round(ceiling, 2),
-        "over_stock_keras": round(median["training"] / median["stock_keras"], 3),
-        "pipeline_efficiency": round(median["training"] / median["step"], 3),
-        "training_over_ceiling": round(median["step"] / training_ceiling, 3),
-        "inference_over_ceiling": round(median["inference"] / ceiling, 3),
+        "over_stock_keras": round(ratio("training", "stock_keras"), 3),
+        "pipeline_efficiency": round(ratio("training", "step"), 3),
+        "training_over_ceiling": round(
+            ratio("step", "convolution") * forward * TRAINING_PASSES, 3
+        ),
+        "inference_over_ceiling": round(ratio("inference", "convolution") * forward, 3),
         "training_multiply_adds_per_second": round(
             median["training"] * TRAINING_PASSES * architecture.multiply_adds
         ),
@@ -141,7 +163,10 @@ def _rates(median: dict[str, float], architecture: Architecture) -> dict[str, An
 def _ways(
     config: RunConfig, dataset: Dataset, devices: Devices
 ) -> dict[str, Callable[[], float]]:
-    """Return what is measured: functions that return a rate, each about a second."""
+    """Return what is measured: functions that return a rate, each about a second.
+
+    Those that a ratio compares closely are neighbours.
+    """
     architecture = describe(config.model)
     batch = config.train.batch_size
     session = Session(config, dataset, devices)
@@ -166,12 +191,12 @@ def _ways(
         session.step(next(numbers), next(batches_of_order), 0.01)
 
     return {
+        "stock_keras": fit,
         "training": lambda: _rate(step, batch),
         "step": lambda: _rate(lambda: session.step_on(images, labels), batch),
-        "stock_keras": fit,
+        "convolution": _convolutions(architecture, batch, devices),
         "inference": lambda: _rate(lambda: session.classifier.logits(raw), len(raw)),
         "matrix": _matrix_product(devices),
-        "convolution": _convolutions(architecture, batch, devices),
     }
 
 

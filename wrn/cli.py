@@ -536,7 +536,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(benchmark, ModelConfig, depth=16, widen_factor=2)
     _add_data(benchmark)
     benchmark.add_argument("--batch-size", type=int, default=128)
-    benchmark.add_argument("--rounds", type=int, default=5)
+    benchmark.add_argument("--rounds", type=int, default=9)
     benchmark.add_argument("--precision", default="auto")
     return parser
 
