@@ -10,6 +10,7 @@ from wrn.errors import ConfigError
 from wrn.recipes import RECIPES, note, recipe
 from wrn.runs import RunStore
 from wrn.schedule import learning_rate
+from wrn.wiring import ASMITH26, FAMILIES
 
 
 def run_config(name):
@@ -52,6 +53,7 @@ def test_keras_2016_is_the_superseded_script():
     # W_regularizer=l2(0.0005) adds 0.0005 * sum(w^2), whose gradient is 0.001 * w.
     assert (train.weight_decay, train.decayed) == (2 * 0.0005, "kernels")
     assert (data.preprocessing, data.flip, data.crop_padding) == ("keras-zca", True, 0)
+    assert FAMILIES[train.wiring] == ASMITH26
     # schedule(epoch_idx): 0.1 while epoch_idx + 1 < 60, then 0.02, 0.004, 0.0008.
     rates = [learning_rate(train, epoch * 390, 390) for epoch in range(200)]
     expected = 59 * [0.1] + 60 * [0.02] + 40 * [0.004] + 41 * [0.0008]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from wrn import augmentation, storing
+from wrn import augmentation, storing, weights
 from wrn.config import (
     DataConfig,
     ModelConfig,
@@ -24,6 +24,7 @@ from wrn.preprocessing import GcnZca, KerasZca, MeanStd
 from wrn.runs import RunStore, Status
 from wrn.session import Session, image_order, step_seed
 from wrn.training import train
+from wrn.wiring import FAMILIES
 
 
 def small(epochs=2, dropout=0.2, **settings):
@@ -151,6 +152,30 @@ def test_one_seed_one_result(store, dataset):
     assert_same_arrays(runs[0].last_weights, runs[1].last_weights)
     kernels = [arrays(run.last_weights)["layers/dense/vars/0"] for run in runs]
     assert (kernels[0] != kernels[2]).any()
+
+
+@pytest.mark.parametrize("family", ["asmith26", "edward2-v1"])
+def test_network_of_another_program_trains_resumes_and_evaluates(
+    store, dataset, family
+):
+    config = small(epochs=2, wiring=family)
+    whole, parts = store.create(config, "whole"), store.create(config, "parts")
+    outcome = train(config, dataset, whole)
+    asked = iter(range(1000))
+    train(config, dataset, parts, should_stop=lambda: next(asked) == 7)
+    assert train(config, dataset, parts).finished
+    assert_same_arrays(whole.last_weights, parts.last_weights)
+    loaded = load_weights(whole.last_weights, precision="float32")
+    recognized = weights.recognize(weights.read(whole.last_weights))
+    assert (recognized.wiring, recognized.certain) == (FAMILIES[family], True)
+    again = evaluate(loaded.classifier, dataset.test.images, dataset.test.labels)
+    assert again.accuracy == outcome.test_accuracy
+
+
+def test_a_dense_layer_that_takes_every_pixel_wants_full_size_images(store, dataset):
+    config = small(wiring="asmith26", first_size=16)
+    with pytest.raises(ConfigError, match=r"first_size must be 32 .*Received: 16"):
+        train(config, dataset, store.create(config, "small"))
 
 
 def test_best_weights_are_of_the_best_epoch(store, dataset):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wrn.architecture import describe
-from wrn.config import ModelConfig
+from wrn.config import WIRINGS, ModelConfig, TrainConfig
 from wrn.errors import ConfigError
 from wrn.model import build_model
 from wrn.wiring import AUTHORS, FAMILIES, TITU1994, Wiring
@@ -46,6 +46,11 @@ def test_parts_of_families():
     narrow = ModelConfig(depth=10, widen_factor=1)
     extra = describe(narrow, TITU1994).parameters - describe(narrow).parameters
     assert extra == 16 * 16
+
+
+def test_every_known_wiring_can_be_named():
+    assert tuple(FAMILIES) == WIRINGS
+    assert FAMILIES[TrainConfig().wiring] is AUTHORS
 
 
 def test_wiring_is_checked_and_has_a_json_form():

@@ -27,6 +27,18 @@ _DEVICES = re.compile(r"auto|cpu|((cpu|gpu):\d+)( *, *(cpu|gpu):\d+)*")
 #: Side of CIFAR's images in pixels.
 FULL_SIZE = 32
 
+#: The programs whose wiring is known; `wrn.wiring.FAMILIES` has what each means.
+WIRINGS = (
+    "authors",
+    "asmith26",
+    "titu1994",
+    "titu1994-2017",
+    "edward2-v1",
+    "edward2-v2",
+    "keras-contrib",
+    "chris4540",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
@@ -458,6 +470,14 @@ class TrainConfig(Config):
         "Counts only where the first image size is smaller.",
         minimum=0.0,
         maximum=1.0,
+    )
+    wiring: str = _option(
+        WIRINGS[0],
+        "Wiring",
+        "How the layers are connected where programs differ: padding, shortcuts, "
+        "head, constants of batch normalization. The authors' way, or that of another "
+        "program, to reproduce its figures.",
+        choices=WIRINGS,
     )
     averaging: float = _option(
         0.0,

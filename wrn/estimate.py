@@ -21,6 +21,7 @@ from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
 from wrn.schedule import image_size
 from wrn.speed import TRAINING_PASSES, Speed, image_cost
 from wrn.text import duration, gigabytes
+from wrn.wiring import wiring_of
 
 #: Training and test images, by source; every other source holds CIFAR-10.
 _IMAGES = {"synthetic": (10_000, 2_000)}
@@ -156,7 +157,7 @@ def seconds_per_epoch(config: RunConfig, speed: Speed) -> float:
     sizes = (image_size(train, epoch) for epoch in range(epochs))
     cost = sum(map(image_cost, sizes)) / epochs
     passes = TRAINING_PASSES * trained * cost + held_out
-    multiply_adds = describe(config.model).multiply_adds
+    multiply_adds = describe(config.model, wiring_of(config)).multiply_adds
     return passes * multiply_adds / speed.multiply_adds_per_second
 
 
@@ -168,7 +169,7 @@ def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
         precision: `float32`, `bfloat16` or `float16`.
         on_gpu: Count the GPU's memory in place of the process's.
     """
-    architecture = describe(config.model)
+    architecture = describe(config.model, wiring_of(config))
     trained, _ = _counts(config.data)
     batch = min(config.train.batch_size, trained)
     activations = batch * kept_values(architecture) * _VALUE_BYTES[precision]

@@ -18,6 +18,7 @@ from wrn.devices import choose
 from wrn.errors import MissingToolError, WrnError
 from wrn.runs import Run, Status
 from wrn.training import Outcome, Progress, train
+from wrn.wiring import wiring_of
 from wrn.workers import lead
 
 #: Seconds between two writes of the progress into `status.json`.
@@ -183,7 +184,7 @@ def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def save_plot(run: Run, config: RunConfig) -> None:
     """Save the network's graph in the run folder: DOT, and SVG where possible."""
-    dot = graph.to_dot(describe(config.model), "blocks")
+    dot = graph.to_dot(describe(config.model, wiring_of(config)), "blocks")
     run.write_file("architecture.dot", dot.encode())
     try:
         run.write_file("architecture.svg", graph.render(dot, "svg"))

@@ -100,16 +100,14 @@ RECIPES = {
             summary="What the Keras script of asmith26/wide_resnets_keras did instead "
             "of the paper: Keras's ZCA whitening in place of contrast normalization, "
             "flips but no crops, weight decay 0.001 on kernels alone (Keras's "
-            "l2(0.0005) counts twice), Keras's momentum. The network stays the "
-            "authors'. So these deviations of the script are not included: a "
+            "l2(0.0005) counts twice), Keras's momentum; and its network: a "
             "flattened 8x8 head without bias, batch-norm momentum 0.99 and epsilon "
-            "0.001, padding on one side at stride 2, truncated initial weights. Nor "
-            "are its partial last batch and its second whitening matrix, fitted on "
+            "0.001, padding on one side at stride 2. Not included: truncated initial "
+            "weights, a partial last batch, and a second whitening matrix, fitted on "
             "images without flips, for the test images.",
             source="main.py of asmith26/wide_resnets_keras; Keras 2's SGD and "
             "ImageDataGenerator",
-            expected="WRN-28-10 and WRN-40-4 about 93% (its README, with its own "
-            "network)",
+            expected="WRN-28-10 and WRN-40-4 about 93% (its README)",
             cost="200 epochs; a minute or two of fitting before the first, one "
             "product with a 3072x3072 matrix a step, weight files 38 MB larger",
             settings={
@@ -118,6 +116,7 @@ RECIPES = {
                     "optimizer": "keras-nesterov",
                     "weight_decay": 1e-3,
                     "decayed": "kernels",
+                    "wiring": "asmith26",
                 },
             },
         ),

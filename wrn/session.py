@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wrn import augmentation
 from wrn.averaging import WeightAverage
 from wrn.collective import means, of_chief
-from wrn.config import RunConfig
+from wrn.config import FULL_SIZE, RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
 from wrn.errors import ConfigError
@@ -26,6 +26,7 @@ from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
 from wrn.preprocessing import Preprocessing, fit_preprocessing
 from wrn.schedule import image_size
+from wrn.wiring import wiring_of
 
 #: Separate streams of random numbers, so that none repeats another.
 ORDER, AUGMENTATION, DROPOUT = 0, 1, 2
@@ -67,6 +68,7 @@ class Session:
         self.devices = devices
         self.split = select(dataset, config.data)
         _check_classes(config, dataset)
+        _check_size(config)
         self.batch_size = min(config.train.batch_size, len(self.split.train))
         _check_share(self.batch_size, devices.strategy.num_replicas_in_sync)
         # The last partial batch of an epoch is left out, as in the authors' code;
@@ -79,7 +81,10 @@ class Session:
         strategy = devices.strategy
         with strategy.scope():
             self.model = build_model(
-                config.model, policy=devices.policy, seed=config.train.seed
+                config.model,
+                wiring_of(config),
+                policy=devices.policy,
+                seed=config.train.seed,
             )
             self.sgd = build_optimizer(config.train)
             self.optimizer: Any = self.sgd
@@ -306,6 +311,16 @@ def _check_classes(config: RunConfig, dataset: Dataset) -> None:
         raise ConfigError(
             f"classes must be {len(dataset.class_names)}, as in {dataset.name}. "
             f"Received: {config.model.classes}"
+        )
+
+
+def _check_size(config: RunConfig) -> None:
+    flattened = wiring_of(config).head != "global"
+    if flattened and config.train.first_size != FULL_SIZE:
+        raise ConfigError(
+            f"first_size must be {FULL_SIZE} with the wiring {config.train.wiring}, "
+            "whose dense layer takes every pixel. "
+            f"Received: {config.train.first_size}"
         )
 
 

@@ -15,6 +15,7 @@ from wrn.config import FULL_SIZE, RunConfig
 from wrn.errors import RunError
 from wrn.runs import Run, RunStore, Status
 from wrn.schedule import image_size
+from wrn.wiring import wiring_of
 
 #: A training step multiplies about three times as often as a forward pass: once
 #: forward, once for the gradient of the inputs, once for that of the weights.
@@ -115,7 +116,9 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
 
 def _of_run(run: Run, config: RunConfig, status: Status) -> Speed | None:
     """Return the speed of a run's last epochs, at the size that its images had."""
-    multiply_adds = TRAINING_PASSES * describe(config.model).multiply_adds
+    multiply_adds = (
+        TRAINING_PASSES * describe(config.model, wiring_of(config)).multiply_adds
+    )
     rates = []
     for record in run.speed()[-_LAST_EPOCHS:]:
         epoch, rate = record.get("epoch"), record.get("images_per_second")

@@ -28,6 +28,7 @@ from wrn.pace import Pace
 from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.schedule import drop_epochs, learning_rate
 from wrn.session import Session, image_order
+from wrn.wiring import wiring_of
 
 #: Points on the curve of each epoch.
 RECORDS_PER_EPOCH = 40
@@ -180,7 +181,8 @@ def train(
 
     Raises:
         ConfigError: If the batch cannot be shared evenly among the devices, or the
-            data has another number of classes than the network.
+            data has another number of classes than the network, or the wiring takes
+            full-size images only.
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
         ClusterError: If another worker was lost.
@@ -224,6 +226,7 @@ class _Training:
         self.session = Session(config, dataset, devices, fitted)
         self.metadata = {
             "model": config.model.to_dict(),
+            "wiring": wiring_of(config).to_dict(),
             "preprocessing": self.session.preprocessing.to_dict(),
             "data": {
                 "name": dataset.name,

@@ -11,7 +11,7 @@ Sources: the programs named at each family below, read for their order of layers
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
-from wrn.config import Config
+from wrn.config import WIRINGS, Config, RunConfig
 
 Order = Literal["pre-activation", "post-activation", "activation before addition"]
 Shortcut = Literal["activated", "raw"]
@@ -19,17 +19,6 @@ Projection = Literal["where channels change", "in every group"]
 Downsampling = Literal["stride", "max pooling"]
 Padding = Literal["symmetric", "tensorflow"]
 Head = Literal["global", "flattened, tensorflow", "flattened, theano"]
-Name = Literal[
-    "authors",
-    "asmith26",
-    "titu1994",
-    "titu1994-2017",
-    "edward2-v1",
-    "edward2-v2",
-    "keras-contrib",
-    "chris4540",
-    "other",
-]
 
 
 def _about(label: str, help: str, **bounds: Any) -> dict[str, Any]:
@@ -46,13 +35,13 @@ class Wiring(Config):
 
     section: ClassVar[str] = "wiring"
 
-    name: Name = field(
+    name: str = field(
         default="authors",
         compare=False,
         metadata=_about(
             "Name",
             "The program that wires its networks so.",
-            choices=get_args(Name),
+            choices=(*WIRINGS, "other"),
         ),
     )
     order: Order = field(
@@ -220,3 +209,8 @@ FAMILIES = {
         CHRIS4540,
     )
 }
+
+
+def wiring_of(config: RunConfig) -> Wiring:
+    """Return how the layers of a run's network are connected."""
+    return FAMILIES[config.train.wiring]
