@@ -80,13 +80,17 @@ def dump(path: str | Path) -> Dump:
     """
     path = Path(path).resolve()
     size = _check_file(path)
-    timeout = MIN_TIMEOUT_SECONDS + size / SLOWEST_BYTES_PER_SECOND
     with tempfile.TemporaryDirectory(prefix="wrn-") as folder:
-        _run_child(path, Path(folder), timeout)
+        _run_child(path, Path(folder), time_limit(size))
         try:
             return _load(Path(folder))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             raise _crashed() from None
+
+
+def time_limit(size: int) -> float:
+    """Return the seconds that reading a file of `size` bytes may take."""
+    return MIN_TIMEOUT_SECONDS + size / SLOWEST_BYTES_PER_SECOND
 
 
 def _check_file(path: Path) -> int:
