@@ -4,9 +4,11 @@ The network under test always answers "class 3", so its accuracy is the share of
 class 3 among the labels.
 """
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,14 @@ from streamlit.testing.v1 import AppTest
 from tests import weight_files
 from tests.conftest import ROOT
 from ui.converted_download import converted
-from ui.weights_choice import ChosenWeights
+from ui.loading import inspect_weights, load_network
+from ui.weights_choice import MEBIBYTE, ChosenWeights
 from wrn import weights
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.data import Dataset, sources
 from wrn.errors import WeightsError
 from wrn.runs import RunStore
+from wrn.weights.reader import MAX_FILE_BYTES
 
 ANSWER = 3
 
@@ -227,6 +231,24 @@ def test_name_of_an_upload_is_never_a_path(tmp_path, temporary, name):
         assert path.name.startswith("wrn-upload-")
         assert path.read_bytes() == content
     assert list(temporary.iterdir()) == []
+
+
+def test_server_admits_what_the_page_and_the_reader_admit():
+    limit = st.get_option("server.maxUploadSize") * MEBIBYTE
+    # The largest known file of 2016: a WRN-28-10 with its optimizer's state.
+    assert 295_571_584 < limit <= MAX_FILE_BYTES
+
+
+def test_no_cache_keeps_an_upload(tmp_path):
+    content = memoryview(write_weights(tmp_path / "file").read_bytes())
+    chosen = ChosenWeights("x.h5", "any", content=content)
+    inspect_weights(chosen.identity, chosen)
+    load_network(chosen)
+    converted(chosen)
+    kept = weakref.ref(chosen)
+    del chosen
+    gc.collect()
+    assert kept() is None
 
 
 def test_upload_is_deleted_although_reading_it_fails(temporary):

@@ -216,7 +216,7 @@ def write_keras_1(path, layers, *, version=None, theano=True):
     On Theano, which convolves proper, the same network has its kernels rotated by 180
     degrees; its weights are not called `…:0`, and kernels are (out, in, height, width).
     """
-    classes = {"conv": "convolution2d", "bn": "batchnormalization", "dense": "dense"}
+    classes = {"conv": "convolution2d", "bn": "batchnormalization", "add": "merge"}
     roles = {
         "conv": ["W", "b"],
         "bn": ["gamma", "beta", "running_mean", "running_std"],
@@ -245,6 +245,30 @@ def write_keras_1(path, layers, *, version=None, theano=True):
                 group[labels[-1]] = array
             group.attrs["weight_names"] = [label.encode() for label in labels]
         root.attrs["layer_names"] = names
+    return path
+
+
+def rewrite_for_theano(source, path, depth, k):
+    """Write the network in a file of this project as Keras 1.2 on Theano has it.
+
+    That Theano wrote it, and the preprocessing, are recorded, so that nothing has to be
+    guessed.
+    """
+    layers = wide_resnet(depth, k)
+    with h5py.File(source) as file:
+        metadata = json.loads(file.attrs["wrn"])
+        stored = {
+            group["vars"].attrs["name"]: group["vars"]
+            for group in file["layers"].values()
+        }
+        for layer in layers:
+            numbers = range(len(layer.weights))
+            layer.weights = [stored[layer.name][str(i)][()] for i in numbers]
+    write_keras_1(path, layers, version="1.2.2")
+    with h5py.File(path, "a") as file:
+        file["model_weights"].attrs["backend"] = b"theano"
+        kept = {"preprocessing": metadata["preprocessing"]}
+        file.attrs["wrn"] = json.dumps(kept)
     return path
 
 
