@@ -686,3 +686,19 @@ def test_the_child_is_not_trusted(path, child, manifest):
     samples.write_weights_h5(path, samples.mlp())
     with pytest.raises(WeightsError, match="library failed on this file"):
         weights.read(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+@pytest.mark.parametrize(
+    "code",
+    [
+        'os.mkfifo("manifest.json")',
+        'os.symlink("/dev/zero", "manifest.json")',
+        'open("manifest.json", "w").truncate(2**40)',
+    ],
+)
+def test_what_the_child_leaves_is_looked_at_first(path, child, code):
+    child(f"import os; {code}")
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="library failed on this file"):
+        weights.read(path)
