@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import state
+from ui.converted_download import offer_converted
 from ui.evaluation_view import show
 from ui.images_choice import choose_images, offer_synthetic
 from ui.measuring import measure
@@ -22,6 +23,8 @@ with left:
 with right:
     data = choose_images()
 recognized = chosen and recognize(chosen)
+if chosen and recognized:
+    offer_converted(chosen, recognized)
 
 if st.button("Evaluate", type="primary", disabled=not recognized) and chosen:
     st.session_state[state.EVALUATED] = None

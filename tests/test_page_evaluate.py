@@ -4,9 +4,11 @@ The network under test always answers "class 3", so its accuracy is the share of
 class 3 among the labels.
 """
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +18,28 @@ from streamlit.testing.v1 import AppTest
 
 from tests import weight_files
 from tests.conftest import ROOT
+from ui.converted_download import converted
+from ui.loading import inspect_weights, load_network
+from ui.weights_choice import MEBIBYTE, ChosenWeights
+from wrn import weights
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.data import Dataset, sources
+from wrn.errors import WeightsError
 from wrn.runs import RunStore
+from wrn.weights.reader import MAX_FILE_BYTES
 
 ANSWER = 3
 
 
-def write_weights(path: Path, classes: int = 10) -> Path:
+def write_weights(
+    path: Path, classes: int = 10, write=weight_files.write_weights_h5
+) -> Path:
     """Write weights of a WRN-10-1 that always answers `ANSWER`."""
     layers = weight_files.wide_resnet(10, 1, classes)
     kernel, bias = layers[-1].weights
     layers[-1].weights = [0 * kernel, np.eye(classes, dtype=np.float32)[ANSWER]]
     assert bias.shape == (classes,)
-    return weight_files.write_weights_h5(path, layers)
+    return write(path, layers)
 
 
 @pytest.fixture(autouse=True)
@@ -117,12 +127,16 @@ def test_a_link_to_weights_that_are_gone_says_so(open_page, models):
     assert "![x](" not in app.warning[0].value
 
 
-def test_upload_is_evaluated_and_leaves_no_file(
-    open_page, images, tmp_path, monkeypatch
-):
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """An empty folder for all temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_upload_is_evaluated_and_leaves_no_file(open_page, images, tmp_path, temporary):
     content = write_weights(tmp_path / "mine.weights.h5").read_bytes()
     app = open_page()
     app.file_uploader(key="upload").upload("../../mine.h5", content).run()
@@ -135,6 +149,43 @@ def test_upload_is_evaluated_and_leaves_no_file(
     assert list(temporary.iterdir()) == []
 
 
+def downloads(app: AppTest) -> list[str]:
+    return [button.label for button in app.download_button]
+
+
+def test_upload_of_another_program_is_offered_as_an_own_file(
+    open_page, tmp_path, temporary
+):
+    path = write_weights(tmp_path / "file", write=weight_files.write_keras_1)
+    app = open_page()
+    app.file_uploader(key="upload").upload("../x.h5", path.read_bytes()).run()
+    assert not app.exception
+    assert downloads(app) == ["Download as this program's own file"]
+
+    with path.open("rb") as file:
+        chosen = ChosenWeights("../x.h5", "any", content=memoryview(file.read()))
+    content = converted(chosen)
+    assert list(temporary.iterdir()) == []
+    app.file_uploader(key="upload").upload("own.h5", content).run()
+    assert not app.exception
+    assert "this program" in texts(app)
+    assert downloads(app) == []
+    written = tmp_path / "converted"
+    written.write_bytes(content)
+    before, after = (weights.recognize(weights.read(p)) for p in (path, written))
+    assert before.conversions
+    assert not after.conversions
+    assert after.wiring == before.wiring
+    for name, arrays in before.arrays.items():
+        for role, array in arrays.items():
+            np.testing.assert_array_equal(after.arrays[name][role], array)
+
+
+def test_stored_weights_are_not_offered_for_download(open_page, models):
+    write_weights(models / "ours.weights.h5")
+    assert downloads(open_page()) == []
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -143,11 +194,14 @@ def test_upload_is_evaluated_and_leaves_no_file(
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "damaged"),
     ],
 )
-def test_upload_that_is_no_weight_file_is_refused(open_page, content, reason):
+def test_upload_that_is_no_weight_file_is_refused(
+    open_page, temporary, content, reason
+):
     app = open_page()
     app.file_uploader(key="upload").upload("x.h5", content).run()
     assert not app.exception
     assert reason in app.error[0].value
+    assert list(temporary.iterdir()) == []
     assert [b.disabled for b in app.button if b.label == "Evaluate"] == [True]
 
 
@@ -159,9 +213,56 @@ def test_upload_of_another_network_is_refused(open_page, tmp_path):
     assert "Received" in app.error[0].value
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../etc/passwd.h5",
+        "/etc/passwd.h5",
+        "C:\\x.h5",
+        "x" * 300 + ".h5",
+        "\0.h5",
+    ],
+)
+def test_name_of_an_upload_is_never_a_path(tmp_path, temporary, name):
+    content = write_weights(tmp_path / "file").read_bytes()
+    chosen = ChosenWeights(name, "any", content=memoryview(content))
+    with chosen.file() as path:
+        assert path.parent == temporary
+        assert path.name.startswith("wrn-upload-")
+        assert path.read_bytes() == content
+    assert list(temporary.iterdir()) == []
+
+
+def test_server_admits_what_the_page_and_the_reader_admit():
+    limit = st.get_option("server.maxUploadSize") * MEBIBYTE
+    # The largest known file of 2016: a WRN-28-10 with its optimizer's state.
+    assert 295_571_584 < limit <= MAX_FILE_BYTES
+
+
+def test_no_cache_keeps_an_upload(tmp_path):
+    content = memoryview(write_weights(tmp_path / "file").read_bytes())
+    chosen = ChosenWeights("x.h5", "any", content=content)
+    inspect_weights(chosen.identity, chosen)
+    load_network(chosen)
+    converted(chosen)
+    kept = weakref.ref(chosen)
+    del chosen
+    gc.collect()
+    assert kept() is None
+
+
+def test_upload_is_deleted_although_reading_it_fails(temporary):
+    chosen = ChosenWeights("x.h5", "any", content=memoryview(b"x"))
+    with pytest.raises(WeightsError), chosen.file() as path:
+        weights.read(path)
+    assert list(temporary.iterdir()) == []
+
+
 def test_upload_that_is_too_large_is_refused(open_page, monkeypatch):
     app = open_page()
     monkeypatch.setattr("ui.weights_choice.MEBIBYTE", 1)
+    # Refused before anything is made of it.
+    monkeypatch.delattr("ui.weights_choice.inspect_weights")
     app.file_uploader(key="upload").upload("x.h5", bytes(1000)).run()
     assert not app.exception
     assert "at most 320 B. Received: 1 KB" in texts(app)

@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from tests import weight_files
 from tests.conftest import ROOT, real_images
+from wrn import weights
 from wrn.data import load_cached
 from wrn.evaluation import evaluate, load_weights
 from wrn.stored import list_stored
@@ -31,6 +34,19 @@ def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
         f"| {stored.name} | {card.test_accuracy:.2%} | {card.test_accuracy_flip:.2%} |"
     )
     assert row in README
+
+
+def test_theano_layout_is_converted_back(tmp_path):
+    """Each array of a Theano file ends as the one it was made of."""
+    source = ROOT / "models" / "WRN-16-2.weights.h5"
+    path = weight_files.rewrite_for_theano(source, tmp_path / "old", 16, 2)
+    ours, old = (weights.recognize(weights.read(p)) for p in (source, path))
+    for setting in ("order", "shortcut", "padding", "epsilon", "head"):
+        assert getattr(old.wiring, setting) == getattr(ours.wiring, setting)
+    assert any("rotated by 180 degrees" in sentence for sentence in old.conversions)
+    for name, arrays in ours.arrays.items():
+        for role, array in arrays.items():
+            np.testing.assert_array_equal(old.arrays[name][role], array)
 
 
 @pytest.mark.slow

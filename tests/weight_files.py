@@ -5,9 +5,9 @@ its layers, its shapes, and what each Keras writes.
 """
 
 import json
+import zipfile
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -210,6 +210,85 @@ def write_legacy(
     return path
 
 
+def write_keras_1(path, layers, *, version=None, theano=True):
+    """Write what Keras 1 `save_weights` writes, or `save` if there is a version.
+
+    On Theano, which convolves proper, the same network has its kernels rotated by 180
+    degrees; its weights are not called `…:0`, and kernels are (out, in, height, width).
+    """
+    classes = {"conv": "convolution2d", "bn": "batchnormalization", "add": "merge"}
+    roles = {
+        "conv": ["W", "b"],
+        "bn": ["gamma", "beta", "running_mean", "running_std"],
+        "dense": ["W", "b"],
+    }
+    counts = Counter()
+    with h5py.File(path, "w") as file:
+        root = file
+        if version:
+            file.attrs["keras_version"] = version.encode()
+            root = file.create_group("model_weights")
+        names = []
+        for layer in layers:
+            kind = classes.get(layer.kind, layer.kind)
+            counts[kind] += 1
+            name = f"{kind}_{counts[kind]}"
+            names.append(name.encode())
+            group = root.create_group(name)
+            labels = []
+            for role, array in zip(
+                roles.get(layer.kind, ()), layer.weights, strict=False
+            ):
+                labels.append(f"{name}_{role}" + ":0" * (not theano))
+                if theano and array.ndim == 4:
+                    array = array[::-1, ::-1].transpose(3, 2, 0, 1)
+                group[labels[-1]] = array
+            group.attrs["weight_names"] = [label.encode() for label in labels]
+        root.attrs["layer_names"] = names
+    return path
+
+
+def rewrite_for_theano(source, path, depth, k):
+    """Write the network in a file of this project as Keras 1.2 on Theano has it.
+
+    That Theano wrote it, and the preprocessing, are recorded, so that nothing has to be
+    guessed.
+    """
+    layers = wide_resnet(depth, k)
+    with h5py.File(source) as file:
+        metadata = json.loads(file.attrs["wrn"])
+        stored = {
+            group["vars"].attrs["name"]: group["vars"]
+            for group in file["layers"].values()
+        }
+        for layer in layers:
+            numbers = range(len(layer.weights))
+            layer.weights = [stored[layer.name][str(i)][()] for i in numbers]
+    write_keras_1(path, layers, version="1.2.2")
+    with h5py.File(path, "a") as file:
+        file["model_weights"].attrs["backend"] = b"theano"
+        kept = {"preprocessing": metadata["preprocessing"]}
+        file.attrs["wrn"] = json.dumps(kept)
+    return path
+
+
+def archived(h5, config="{}"):
+    """Return the members of the `.keras` archive around a weights.h5 file."""
+    return {
+        "metadata.json": '{"keras_version": "3.15.1"}',
+        "config.json": config,
+        "model.weights.h5": h5.read_bytes(),
+    }
+
+
+def pack(path, members, compression=zipfile.ZIP_STORED):
+    """Write a ZIP archive."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
 def keras_wide_resnet(
     keras: Any,
     depth: int,
@@ -274,12 +353,3 @@ def keras_wide_resnet(
             values[3] = values[3] ** 2 + 0.5
         layer.set_weights(values)
     return model, places
-
-
-def mutate(source: Path, target: Path, rng: np.random.Generator) -> Path:
-    """Copy a file with a few bytes of its structure changed."""
-    data = bytearray(source.read_bytes())
-    for _ in range(rng.integers(1, 8)):
-        data[rng.integers(8, len(data))] = rng.integers(256)
-    target.write_bytes(data)
-    return target

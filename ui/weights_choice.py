@@ -138,8 +138,8 @@ def _uploaded() -> ChosenWeights | None:
     upload = st.file_uploader(
         "Weight file",
         FILE_TYPES,
-        help="Written by Keras 2 or 3, or by this program. It is read as plain numbers "
-        "and never run. Nothing leaves this machine.",
+        help="Written by Keras 1, 2 or 3, or by this program. It is read as plain "
+        "numbers and never run. Nothing leaves this machine.",
         key=state.UPLOAD,
     )
     if upload is None:

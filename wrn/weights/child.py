@@ -18,7 +18,9 @@ stands alone: it imports nothing of `wrn`.
 """
 
 import json
+import math
 import re
+import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -35,7 +37,7 @@ MAX_CPU_SECONDS = 10
 MAX_OBJECTS = 5000
 MAX_DEPTH = 12
 MAX_RANK = 4
-#: Of one attribute; the config of a model is the longest.
+#: Of all attributes; the config of a model is the longest.
 MAX_TEXT = 8 * MIB
 #: A real array compresses a few times over; zeros compress about 1000 times.
 MAX_COMPRESSION = 200
@@ -53,6 +55,8 @@ MAX_CHUNKS = 64
 
 ARCHIVE_TEXTS = ("metadata.json", "config.json")
 ARCHIVE_WEIGHTS = "model.weights.h5"
+#: Bit of a member's flags.
+ENCRYPTED = 1
 
 
 class Refusal(Exception):
@@ -89,7 +93,7 @@ def dump(path: Path) -> dict[str, Any]:
         path = Path(ARCHIVE_WEIGHTS)
     with open_hdf5(path) as file:
         groups, datasets = walk(file)
-        attributes = {p: texts for p, g in groups if (texts := read_texts(p, g))}
+        attributes = read_attributes(groups)
         with open("arrays.f32", "wb") as arrays:
             for _, dataset in datasets:
                 dataset.astype("<f4")[()].tofile(arrays)
@@ -103,33 +107,55 @@ def dump(path: Path) -> dict[str, Any]:
 
 def unpack(path: Path) -> dict[str, str]:
     """Write an archive's weights to the working directory, return its texts."""
+    try:
+        with zipfile.ZipFile(path) as archive, open(ARCHIVE_WEIGHTS, "wb") as unpacked:
+            check_members(archive.infolist())
+            texts = {name: archive.read(name) for name in ARCHIVE_TEXTS}
+            with archive.open(ARCHIVE_WEIGHTS) as packed:
+                shutil.copyfileobj(packed, unpacked, MIB)
+    except (Refusal, MemoryError):
+        raise
+    except Exception:
+        # Damaged archives raise errors of many classes.
+        raise Refusal(
+            "The ZIP archive is damaged. Expected an intact .keras archive; copy or "
+            "download it again"
+        ) from None
+    return {name: text.decode(errors="replace") for name, text in texts.items()}
+
+
+def check_members(members: list[zipfile.ZipInfo]) -> None:
+    """Refuse an archive that is not one of a Keras model, before it is unpacked.
+
+    What a member unpacks to is never more than the size that is checked here:
+    `zipfile` stops there.
+    """
     expected = sorted((*ARCHIVE_TEXTS, ARCHIVE_WEIGHTS))
-    with zipfile.ZipFile(path) as archive:
-        members = sorted(archive.namelist())
-        if members != expected:
+    names = sorted(member.filename for member in members)
+    if names != expected:
+        raise Refusal(
+            "The file is a ZIP archive, but not of a Keras model. Expected the "
+            f"members {', '.join(expected)}. Received: {listing(names)}"
+        )
+    for member in members:
+        what = f"The archive's {member.filename}"
+        if member.flag_bits & ENCRYPTED:
+            raise Refusal(f"{what} must not be encrypted. Received: one that is")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise Refusal(
-                "The file is a ZIP archive, but not of a Keras model. Expected the "
-                f"members {', '.join(expected)}. Received: {listing(members)}"
+                f"{what} is compressed by a method that is not supported. Expected "
+                f"deflate or none. Received: ZIP method {member.compress_type}"
             )
-        texts = {}
-        for name in ARCHIVE_TEXTS:
-            with archive.open(name) as member:
-                text = member.read(MAX_TEXT + 1)
-            if len(text) > MAX_TEXT:
-                raise Refusal(
-                    f"The archive's {name} must be at most {MAX_TEXT // MIB} MiB. "
-                    "Received: more"
-                )
-            texts[name] = text.decode(errors="replace")
-        with archive.open(ARCHIVE_WEIGHTS) as member, open(ARCHIVE_WEIGHTS, "wb") as h5:
-            while block := member.read(MIB):
-                if h5.tell() > MAX_ARRAYS:
-                    raise Refusal(
-                        "The archive's weights must unpack to at most "
-                        f"{MAX_ARRAYS // MIB} MiB. Received: more"
-                    )
-                h5.write(block)
-    return texts
+        most = MAX_ARRAYS if member.filename == ARCHIVE_WEIGHTS else MAX_TEXT
+        if member.file_size > most:
+            raise Refusal(
+                f"{what} must unpack to at most {most // MIB} MiB. Received: more"
+            )
+        if member.file_size > max(MIB, MAX_COMPRESSION * member.compress_size):
+            raise Refusal(
+                f"{what} promises {member.file_size:,} bytes, but the archive stores "
+                f"only {member.compress_size:,}"
+            )
 
 
 def open_hdf5(path: Path) -> Any:
@@ -210,6 +236,10 @@ def hard_links(path: str, group: Any) -> Iterator[tuple[str, Any]]:
         raise Refusal(too_many_items(f"{count:,} in one group"))
     for raw in group:
         name = raw.decode(errors="surrogateescape")
+        if not name.isprintable():
+            raise Refusal(
+                f"The name of an item must be printable text. Received: {quote(name)}"
+            )
         kind = group.links.get_info(raw).type
         if kind != h5l.TYPE_HARD:
             what = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to a file"}
@@ -259,7 +289,11 @@ def check_dataset(path: str, dataset: Any) -> None:
             f"{quote(path)} is compressed by a method that is not supported. Expected "
             f"gzip or LZF. Received: HDF5 filter {unknown[0]}"
         )
-    size = space.get_simple_extent_npoints() * kind.get_size()
+    values = space.get_simple_extent_npoints()
+    if layout == h5d.CHUNKED:
+        # A chunk is unpacked whole, even for a single value.
+        values = max(values, math.prod(properties.get_chunk()))
+    size = values * kind.get_size()
     stored = dataset.get_storage_size()
     # Fresh vectors of zeros or ones compress without limit, but are small.
     if size > (max(MIB, MAX_COMPRESSION * stored) if filters else stored):
@@ -294,6 +328,24 @@ def check_total(datasets: list[tuple[str, Any]]) -> None:
             f"All arrays together must take at most {MAX_ARRAYS // MIB} MiB. "
             f"Received: {total // MIB:,} MiB"
         )
+
+
+def read_attributes(groups: list[tuple[str, Any]]) -> dict[str, dict[str, list[str]]]:
+    """Read the known attributes of all groups that have some."""
+    attributes = {}
+    total = 0
+    for path, group in groups:
+        texts = read_texts(path, group)
+        # Empty texts cost memory, too.
+        total += sum(len(text) + 1 for of in texts.values() for text in of)
+        if total > MAX_TEXT:
+            raise Refusal(
+                f"All attributes together must take at most {MAX_TEXT // MIB} MiB. "
+                "Received: more"
+            )
+        if texts:
+            attributes[path] = texts
+    return attributes
 
 
 def read_texts(path: str, group: Any) -> dict[str, list[str]]:
@@ -334,10 +386,14 @@ def read_text(path: str, group: Any, name: str) -> list[str] | None:
         )
     value = group.attrs[name]
     values = value.ravel().tolist() if hasattr(value, "ravel") else [value]
-    texts = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values]
-    if sum(map(len, texts)) > MAX_TEXT:
-        raise Refusal(f"{what} must take at most {MAX_TEXT // MIB} MiB. Received: more")
-    return texts
+    return [decoded(value) for value in values]
+
+
+def decoded(value: bytes | str) -> str:
+    """Decode a text; in a `str` h5py leaves what is no UTF-8 as lone surrogates."""
+    if isinstance(value, str):
+        value = value.encode(errors="surrogateescape")
+    return value.decode(errors="replace")
 
 
 def too_many_items(received: str) -> str:

@@ -14,6 +14,7 @@ JSON, for hints; no model is built from it.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from wrn.weights.reader import Array, Dump, dump, quote
 Format = Literal["weights.h5", "legacy weights", "legacy model", "keras archive"]
 
 MAX_METADATA = 2**20
+#: Of lists and objects in JSON; a model's description has some twenty.
+MAX_NESTING = 64
 
 #: Root group of the arrays that this project's preprocessing is made of.
 PREPROCESSING_GROUP = "preprocessing"
@@ -130,6 +133,7 @@ def _read_legacy(
     prefix = f"{root}/" if root else ""
     attributes = found.attributes[root]
     layers: list[FileLayer] = []
+    _check_listed_once("layer", attributes["layer_names"])
     for layer in attributes["layer_names"]:
         group = prefix + layer
         if group not in found.groups:
@@ -138,6 +142,7 @@ def _read_legacy(
                 f"{quote(layer)}, which the file does not hold"
             )
         names = found.attributes.get(group, {}).get("weight_names", [])
+        _check_listed_once("weight", names)
         for name in names:
             if f"{group}/{name}" not in found.arrays:
                 raise WeightsError(
@@ -161,6 +166,15 @@ def _read_legacy(
         config=config,
         suffixed=any(path.endswith(":0") for path in found.arrays),
     )
+
+
+def _check_listed_once(kind: str, names: list[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise WeightsError(
+            f"Expected each {kind} to be listed once. Received: {quote(twice[0])} "
+            "more than once"
+        )
 
 
 def _split_nested(
@@ -198,7 +212,8 @@ def _read_weights_h5(
         group = path.removesuffix("vars").removesuffix("/")
         layers.append(
             FileLayer(
-                name=_first(found.attributes.get(path, {}), "name") or group,
+                name=_printable(_first(found.attributes.get(path, {}), "name") or "")
+                or group,
                 kind=re.sub(r"_\d+(?=/|$)", "", group),
                 weights=tuple(weights[path]),
             )
@@ -256,11 +271,23 @@ def _json_object(text: str | None, what: str) -> dict[str, Any]:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _is_deep(value):
         raise WeightsError(
-            f"{what} must be a JSON object. Received: {quote(text[:40])}"
+            f"{what} must be a JSON object, nested at most {MAX_NESTING} deep. "
+            f"Received: {quote(text[:40])}"
         )
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether JSON is nested deeper than what Python can always print."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        items = [node.values() if isinstance(node, dict) else node for node in level]
+        level = [
+            child for of in items for child in of if isinstance(child, dict | list)
+        ]
+    return bool(level)
 
 
 def _first(attributes: dict[str, list[str]], name: str) -> str | None:

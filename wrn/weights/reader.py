@@ -29,6 +29,9 @@ MAX_FILE_BYTES = 2 * 2**30
 MIN_TIMEOUT_SECONDS = 10.0
 SLOWEST_BYTES_PER_SECOND = 100e6
 
+#: The texts of a file and of its archive, as JSON.
+MAX_MANIFEST_BYTES = 64 * 2**20
+
 CHILD = Path(__file__).with_name("child.py")
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -80,13 +83,17 @@ def dump(path: str | Path) -> Dump:
     """
     path = Path(path).resolve()
     size = _check_file(path)
-    timeout = MIN_TIMEOUT_SECONDS + size / SLOWEST_BYTES_PER_SECOND
     with tempfile.TemporaryDirectory(prefix="wrn-") as folder:
-        _run_child(path, Path(folder), timeout)
+        _run_child(path, Path(folder), time_limit(size))
         try:
             return _load(Path(folder))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             raise _crashed() from None
+
+
+def time_limit(size: int) -> float:
+    """Return the seconds that reading a file of `size` bytes may take."""
+    return MIN_TIMEOUT_SECONDS + size / SLOWEST_BYTES_PER_SECOND
 
 
 def _check_file(path: Path) -> int:
@@ -165,12 +172,13 @@ def _crashed() -> WeightsError:
 
 def _load(folder: Path) -> Dump:
     """Check and load what the child wrote; it may have been taken over."""
+    if _size(folder / "manifest.json") > MAX_MANIFEST_BYTES:
+        raise ValueError("the child's manifest is too long")
     manifest = json.loads((folder / "manifest.json").read_bytes())
     if "refusal" in manifest:
         raise WeightsError(_printable(str(manifest["refusal"]))[:600])
     shapes = {str(path): _checked_shape(shape) for path, shape in manifest["datasets"]}
-    stored = (folder / "arrays.f32").stat().st_size
-    if stored != 4 * sum(map(math.prod, shapes.values())):
+    if _size(folder / "arrays.f32") != 4 * sum(map(math.prod, shapes.values())):
         raise ValueError("the child's arrays and manifest disagree")
     arrays = {}
     with (folder / "arrays.f32").open("rb") as file:
@@ -186,6 +194,14 @@ def _load(folder: Path) -> Dump:
         },
         archive={str(k): str(v) for k, v in manifest["archive"].items()},
     )
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file that is one, no link or pipe."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("the child must leave files")
+    return status.st_size
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:

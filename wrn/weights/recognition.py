@@ -150,7 +150,7 @@ def _own_wiring(file: WeightFile) -> Wiring | None:
         return Wiring.from_dict(file.metadata["wiring"])
     except ConfigError as error:
         raise WeightsError(
-            f"The file's own description of its wiring is wrong: {error}"
+            f"The file's own description of its wiring is wrong: {_short(error)}"
         ) from None
 
 
@@ -179,6 +179,11 @@ def _choose(
     return choose(file, shapes, hints, reading)
 
 
+def _short(error: ConfigError) -> str:
+    """Cut what an error quotes from a file: printable, and not too long."""
+    return "".join(c for c in f"{error}"[:300] if c.isprintable())
+
+
 def _expected(config: ModelConfig, wiring: Wiring) -> list[Layer]:
     return [layer for layer in describe(config, wiring).layers if layer.parameters]
 
@@ -199,7 +204,7 @@ def _agree_with_metadata(
         recorded = ModelConfig.from_dict(file.metadata["model"])
     except ConfigError as error:
         raise WeightsError(
-            f"The file's own description of its network is wrong: {error}"
+            f"The file's own description of its network is wrong: {_short(error)}"
         ) from None
     if recorded.replace(dropout=0.0) != config:
         raise WeightsError(

@@ -32,6 +32,8 @@ def odd_kernel(found: Found, layers: list[Found]) -> WeightsError:
     shape = found.shape
     if shape[2:] in KERNELS:
         guess = "looks like the layout (out, in, height, width) of Theano and Torch"
+        if any(f.is_3x3 for f in layers):
+            guess += ", while others are (height, width, in, out)"
     elif shape[:2] == (7, 7) and shape[2] == 3:
         guess = "looks like the first convolution of an ImageNet ResNet"
     else:
