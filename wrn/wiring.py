@@ -8,10 +8,10 @@ builds that. This project's own networks are wired as the authors' are.
 Sources: the programs named at each family below, read for their order of layers.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
-from wrn.config import WIRINGS, Config, RunConfig
+from wrn.config import WIRINGS, Config, RunConfig, option
 
 Order = Literal["pre-activation", "post-activation", "activation before addition"]
 Shortcut = Literal["activated", "raw"]
@@ -19,11 +19,6 @@ Projection = Literal["where channels change", "in every group"]
 Downsampling = Literal["stride", "max pooling"]
 Padding = Literal["symmetric", "tensorflow"]
 Head = Literal["global", "flattened, tensorflow", "flattened, theano"]
-
-
-def _about(label: str, help: str, **bounds: Any) -> dict[str, Any]:
-    """Return the metadata of a field that `wrn.config.options` reports."""
-    return {"label": label, "help": help, **bounds}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,116 +30,90 @@ class Wiring(Config):
 
     section: ClassVar[str] = "wiring"
 
-    name: str = field(
-        default="authors",
+    name: str = option(
+        "authors",
+        "Name",
+        "The program that wires its networks so.",
+        choices=(*WIRINGS, "other"),
         compare=False,
-        metadata=_about(
-            "Name",
-            "The program that wires its networks so.",
-            choices=(*WIRINGS, "other"),
-        ),
     )
-    order: Order = field(
-        default="pre-activation",
-        metadata=_about(
-            "Order",
-            "Where batch normalization and ReLU stand: before each convolution, and "
-            "once more before the pooling; after each convolution, the last ReLU of a "
-            "block after the addition; or the same with that ReLU before the addition.",
-            choices=get_args(Order),
-        ),
+    order: Order = option(
+        "pre-activation",
+        "Order",
+        "Where batch normalization and ReLU stand: before each convolution, and "
+        "once more before the pooling; after each convolution, the last ReLU of a "
+        "block after the addition; or the same with that ReLU before the addition.",
+        choices=get_args(Order),
     )
-    shortcut: Shortcut = field(
-        default="activated",
-        metadata=_about(
-            "Shortcut",
-            "What feeds a projection: the block's input after its first batch "
-            "normalization and ReLU, or the input itself.",
-            choices=get_args(Shortcut),
-        ),
+    shortcut: Shortcut = option(
+        "activated",
+        "Shortcut",
+        "What feeds a projection: the block's input after its first batch "
+        "normalization and ReLU, or the input itself.",
+        choices=get_args(Shortcut),
     )
-    projection: Projection = field(
-        default="where channels change",
-        metadata=_about(
-            "Projection",
-            "Which first blocks have a projection. The choice matters at widen factor "
-            "1 only, where the first group keeps its 16 channels.",
-            choices=get_args(Projection),
-        ),
+    projection: Projection = option(
+        "where channels change",
+        "Projection",
+        "Which first blocks have a projection. The choice matters at widen factor "
+        "1 only, where the first group keeps its 16 channels.",
+        choices=get_args(Projection),
     )
-    downsampling: Downsampling = field(
-        default="stride",
-        metadata=_about(
-            "Downsampling",
-            "How groups 2 and 3 halve the image: by the stride of their first block, "
-            "or by a 2x2 maximum before it.",
-            choices=get_args(Downsampling),
-        ),
+    downsampling: Downsampling = option(
+        "stride",
+        "Downsampling",
+        "How groups 2 and 3 halve the image: by the stride of their first block, "
+        "or by a 2x2 maximum before it.",
+        choices=get_args(Downsampling),
     )
-    padding: Padding = field(
-        default="symmetric",
-        metadata=_about(
-            "Padding",
-            "Of strided 3x3 convolutions: one pixel on every side, as Torch and Theano "
-            "do, or one at the bottom and right, as TensorFlow's 'same' does.",
-            choices=get_args(Padding),
-        ),
+    padding: Padding = option(
+        "symmetric",
+        "Padding",
+        "Of strided 3x3 convolutions: one pixel on every side, as Torch and Theano "
+        "do, or one at the bottom and right, as TensorFlow's 'same' does.",
+        choices=get_args(Padding),
     )
-    head: Head = field(
-        default="global",
-        metadata=_about(
-            "Head",
-            "Between the last ReLU and the dense layer: the average over all pixels; "
-            "or averages over 8x8 windows around every pixel ('same', as TensorFlow or "
-            "as Theano places the windows), flattened.",
-            choices=get_args(Head),
-        ),
+    head: Head = option(
+        "global",
+        "Head",
+        "Between the last ReLU and the dense layer: the average over all pixels; "
+        "or averages over 8x8 windows around every pixel ('same', as TensorFlow or "
+        "as Theano places the windows), flattened.",
+        choices=get_args(Head),
     )
-    conv_bias: bool = field(
-        default=False,
-        metadata=_about("Bias of convolutions", "Whether convolutions have biases."),
+    conv_bias: bool = option(
+        False, "Bias of convolutions", "Whether convolutions have biases."
     )
-    dense_bias: bool = field(
-        default=True,
-        metadata=_about(
-            "Bias of the dense layer", "Whether the dense layer has a bias."
-        ),
+    dense_bias: bool = option(
+        True, "Bias of the dense layer", "Whether the dense layer has a bias."
     )
-    group_norm: bool = field(
-        default=True,
-        metadata=_about(
-            "Normalization between groups",
-            "Whether the first blocks of groups 2 and 3 begin with batch normalization "
-            "and ReLU, in pre-activation order.",
-        ),
+    group_norm: bool = option(
+        True,
+        "Normalization between groups",
+        "Whether the first blocks of groups 2 and 3 begin with batch normalization "
+        "and ReLU, in pre-activation order.",
     )
-    final_norm: bool = field(
-        default=True,
-        metadata=_about(
-            "Normalization before the head",
-            "Whether batch normalization and ReLU follow the last block, in "
-            "pre-activation order.",
-        ),
+    final_norm: bool = option(
+        True,
+        "Normalization before the head",
+        "Whether batch normalization and ReLU follow the last block, in "
+        "pre-activation order.",
     )
-    epsilon: float = field(
-        default=1e-5,
-        metadata=_about(
-            "Epsilon",
-            "Added to the variance in batch normalization. Torch's default is 1e-5, "
-            "Keras's 1e-3 (1e-6 before 1.0.8, 1e-5 before 1.2).",
-            minimum=0.0,
-            maximum=1.0,
-        ),
+    epsilon: float = option(
+        1e-5,
+        "Epsilon",
+        "Added to the variance in batch normalization. Torch's default is 1e-5, "
+        "Keras's 1e-3 (1e-6 before 1.0.8, 1e-5 before 1.2).",
+        minimum=0.0,
+        maximum=1.0,
     )
-    momentum: float = field(
-        default=0.9,
-        metadata=_about(
-            "Momentum",
-            "Share of the old value in the moving statistics at each training step. "
-            "Torch's default, in Keras's sense.",
-            minimum=0.0,
-            maximum=1.0,
-        ),
+    momentum: float = option(
+        0.9,
+        "Momentum",
+        "Share of the old value in the moving statistics at each training step. "
+        "Torch's default, in Keras's sense.",
+        minimum=0.0,
+        maximum=1.0,
     )
 
 

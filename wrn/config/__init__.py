@@ -1,0 +1,46 @@
+"""Settings of a run: frozen dataclasses that carry their own bounds and help.
+
+Each field states its default, bounds or choices, label and help text once; the
+forms of the pages and the options of the command line are both made from
+`options`. A value outside its bounds is refused when the object is made.
+
+    options.py   what a field says of itself, and what all configs share
+    network.py   the network
+    data.py      the images
+    train.py     the training
+    run.py       all of a run, and what it leaves
+"""
+
+from wrn.config.data import DataConfig, default_source
+from wrn.config.network import DEPTHS, LONGEST_DEPTH, SHORTEST_DEPTH, ModelConfig
+from wrn.config.options import Config, Option, expectation, option, options
+from wrn.config.run import (
+    SECTIONS,
+    OutputConfig,
+    RunConfig,
+    default_runs_folder,
+    runs_folder,
+)
+from wrn.config.train import FULL_SIZE, WIRINGS, TrainConfig
+
+__all__ = [
+    "DEPTHS",
+    "FULL_SIZE",
+    "LONGEST_DEPTH",
+    "SECTIONS",
+    "SHORTEST_DEPTH",
+    "WIRINGS",
+    "Config",
+    "DataConfig",
+    "ModelConfig",
+    "Option",
+    "OutputConfig",
+    "RunConfig",
+    "TrainConfig",
+    "default_runs_folder",
+    "default_source",
+    "expectation",
+    "option",
+    "options",
+    "runs_folder",
+]

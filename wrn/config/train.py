@@ -1,0 +1,184 @@
+"""The training: optimizer, schedule, regularization, arithmetic."""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from wrn.config.options import Config, option
+from wrn.errors import ConfigError
+
+#: What `TrainConfig.devices` may say.
+_DEVICES = re.compile(r"auto|cpu|((cpu|gpu):\d+)( *, *(cpu|gpu):\d+)*")
+
+#: Side of CIFAR's images in pixels.
+FULL_SIZE = 32
+
+#: The programs whose wiring is known; `wrn.wiring.FAMILIES` has what each means.
+WIRINGS = (
+    "authors",
+    "asmith26",
+    "titu1994",
+    "titu1994-2017",
+    "edward2-v1",
+    "edward2-v2",
+    "keras-contrib",
+    "chris4540",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Config):
+    """The training: the paper's values are the defaults."""
+
+    section: ClassVar[str] = "train"
+
+    epochs: int = option(
+        200,
+        "Epochs",
+        "Passes over the training images. The paper trains 200.",
+        minimum=1,
+        maximum=10_000,
+    )
+    batch_size: int = option(
+        128,
+        "Batch size",
+        "Images a step, over all devices together. The paper uses 128.",
+        minimum=1,
+        maximum=8192,
+    )
+    optimizer: str = option(
+        "nesterov",
+        "Optimizer",
+        "nesterov: SGD with Nesterov momentum, as in the paper; sgd: with plain "
+        "momentum; keras-nesterov: as in Keras, whose velocity holds the learning "
+        "rate and is kept when the rate drops.",
+        choices=("nesterov", "sgd", "keras-nesterov"),
+    )
+    learning_rate: float = option(
+        0.1,
+        "Learning rate",
+        "The highest learning rate of the schedule. The paper starts at 0.1.",
+        minimum=0.0,
+        maximum=100.0,
+    )
+    momentum: float = option(
+        0.9,
+        "Momentum",
+        "Momentum of the optimizer. The paper uses 0.9.",
+        minimum=0.0,
+        below=1.0,
+    )
+    weight_decay: float = option(
+        5e-4,
+        "Weight decay",
+        "Added to the gradient as this factor times the weight. The paper uses 0.0005.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    decayed: str = option(
+        "all weights",
+        "Decayed weights",
+        "all weights: every trainable weight decays, batch normalization's too, as "
+        "in the paper; kernels: those of the convolutions and of the dense layer.",
+        choices=("all weights", "kernels"),
+    )
+    schedule: str = option(
+        "steps",
+        "Schedule",
+        "steps: multiply the learning rate at each milestone, as in the paper; "
+        "one-cycle: rise linearly to a peak, then fall to zero; constant.",
+        choices=("steps", "one-cycle", "constant"),
+    )
+    milestones: tuple[float, ...] = option(
+        (0.3, 0.6, 0.8),
+        "Milestones",
+        "steps: where the learning rate drops, as fractions of the epochs. The "
+        "paper drops at epochs 60, 120 and 160 of 200.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    drop_factor: float = option(
+        0.2,
+        "Drop factor",
+        "steps: what the learning rate is multiplied by at each milestone. The "
+        "paper uses 0.2.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    warmup: float = option(
+        0.25,
+        "Warm-up",
+        "one-cycle: fraction of the steps until the peak.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    first_size: int = option(
+        FULL_SIZE,
+        "First image size",
+        "Side, in pixels, to which training images are shrunk at first; it grows by 4 "
+        "until they have 32. Small images take a fraction of the time. 32, as in the "
+        "paper, shrinks none.",
+        choices=(12, 16, 20, 24, 28, FULL_SIZE),
+    )
+    full_size_from: float = option(
+        0.75,
+        "Full size from",
+        "Where in the epochs, as a fraction, the images have reached 32 pixels. "
+        "Counts only where the first image size is smaller.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    wiring: str = option(
+        WIRINGS[0],
+        "Wiring",
+        "How the layers are connected where programs differ: padding, shortcuts, "
+        "head, constants of batch normalization. The authors' way, or that of another "
+        "program, to reproduce its figures.",
+        choices=WIRINGS,
+    )
+    averaging: float = option(
+        0.0,
+        "Weight averaging",
+        "Measure and keep a moving average of the weights in place of the weights: "
+        "every 5 steps it keeps this share of itself. 0 turns it off, as in the "
+        "paper; 0.99 suits short trainings.",
+        minimum=0.0,
+        below=1.0,
+    )
+    label_smoothing: float = option(
+        0.0,
+        "Label smoothing",
+        "Share of each target that is spread evenly over all classes. The paper "
+        "uses none.",
+        minimum=0.0,
+        below=1.0,
+    )
+    precision: str = option(
+        "auto",
+        "Precision",
+        "Arithmetic of the layers; weights stay float32. auto takes bfloat16 where "
+        "the device has it, float16 with loss scaling on older GPUs, else float32.",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    devices: str = option(
+        "auto",
+        "Devices",
+        "Where to compute: auto takes every GPU, else the CPU; cpu; or a list such as "
+        "gpu:0,gpu:1. Several share each batch.",
+    )
+    seed: int = option(
+        0,
+        "Seed",
+        "Initial weights, order of the images, augmentation and dropout follow "
+        "from it.",
+        minimum=0,
+        maximum=2**31 - 1,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _DEVICES.fullmatch(self.devices):
+            raise ConfigError(
+                "devices must be auto, cpu, or a list such as gpu:0,gpu:1. "
+                f"Received: {self.devices!r:.200}"
+            )
