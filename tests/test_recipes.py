@@ -113,7 +113,7 @@ def test_list_recipes(capsys):
 def test_command_line_starts_at_the_recipe_and_records_changes(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(cli, "_execute", lambda *given: 0)
+    monkeypatch.setattr(cli.train, "_execute", lambda *given: 0)
     words = "train --recipe fast --epochs 7 --depth 16 --widen-factor 2 --run mine"
     folder = ["--runs-folder", str(tmp_path)]
     assert cli.main([*words.split(), *folder]) == 0

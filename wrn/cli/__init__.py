@@ -1,0 +1,64 @@
+"""The command line: `python -m wrn COMMAND`; `--help` lists the commands.
+
+Each command is a thin layer over one call of the library, in a module that declares
+its options too. Reports go to stdout, progress and errors to stderr. Exit codes: 0
+fine, 1 failed, 2 wrong usage.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from wrn import __version__
+from wrn.cli import benchmark, describe, evaluate, files, runs, train
+from wrn.cli.arguments import Parser
+from wrn.cli.output import complain
+from wrn.errors import ConfigError, WrnError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The words after `python -m wrn`; by default those of the process.
+
+    Returns:
+        The exit code: 0 fine, 1 failed, 2 wrong usage.
+    """
+    try:
+        parsed = _parser().parse_args(arguments)
+        return int(parsed.command(parsed))
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 2
+    except ConfigError as error:
+        return complain(error, 2)
+    except WrnError as error:
+        return complain(error, 1)
+    except KeyboardInterrupt:
+        return complain("interrupted", 1)
+    except BrokenPipeError:
+        # Whoever read our report has seen enough; say nothing more to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("WRN_DEBUG"):
+            raise
+        return complain(f"{_first_line(error)} (WRN_DEBUG=1 shows where)", 1)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m wrn",
+        description="Wide Residual Networks on CIFAR-10: describe, train, evaluate.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (describe, train, evaluate, files, runs, benchmark):
+        module.add(commands)
+    return parser

@@ -1,0 +1,122 @@
+"""Options of the commands, made from the config classes."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from wrn.config import Config, DataConfig, Option, expectation, options
+from wrn.errors import ConfigError
+
+#: Options whose name on the command line is not the field's.
+_FLAGS = {"source": "data"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise ConfigError(f"{message}. Try: {self.prog} --help")
+
+
+def command(
+    commands: Any, name: str, function: Callable[..., int], help: str
+) -> argparse.ArgumentParser:
+    """Add a command, with the options that all have.
+
+    Args:
+        commands: The parser's commands.
+        name: The word for it.
+        function: Runs it; takes the parsed arguments, returns the exit code.
+        help: What it does, in a few words.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=help[0].upper() + help[1:] + "."
+    )
+    parser.set_defaults(command=function)
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    parser.add_argument(
+        "--quiet", action="store_true", help="show no progress on stderr"
+    )
+    return parser
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the images come from."""
+    (option,) = (option for option in options(DataConfig) if option.name == "source")
+    parser.add_argument(
+        "--data",
+        metavar="SOURCE",
+        default=option.default,
+        help=f"{option.help} (default: {option.default})",
+    )
+
+
+def add_options(
+    parser: argparse.ArgumentParser,
+    section: type[Config],
+    only: tuple[str, ...] | None = None,
+    **defaults: Any,
+) -> None:
+    """Add a config's fields as options. What is not given stays out of the result."""
+    group = parser.add_argument_group(section.section)
+    for option in options(section):
+        if only and option.name not in only:
+            continue
+        flag = "--" + _FLAGS.get(option.name, option.name).replace("_", "-")
+        default = defaults.get(option.name, option.default)
+        parser.set_defaults(**{f"default_{option.name}": default})
+        settings: dict[str, Any] = {
+            "dest": option.name,
+            "default": None,
+            "help": f"{option.help} (default: {_shown(default)})".replace("%", "%%"),
+        }
+        if option.type is bool:
+            settings["action"] = argparse.BooleanOptionalAction
+        else:
+            settings["type"] = _reader(option)
+            settings["metavar"] = "SOURCE" if flag == "--data" else option.type.__name__
+        if option.type is tuple:
+            settings["nargs"] = "*"
+            settings["metavar"] = "float"
+        group.add_argument(flag, **settings)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return " ".join(map(str, default))
+    return "none" if default is None else str(default)
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    """Return what turns a word of the command line into the option's type."""
+    kind = float if option.type is tuple else option.type
+
+    def read(word: str) -> Any:
+        try:
+            return kind(word)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{option.name} must be {expectation(option)}. Received: {word!r}"
+            ) from None
+
+    return read
+
+
+def given(section: type[Config], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields that the person set."""
+    return {
+        option.name: getattr(arguments, option.name)
+        for option in options(section)
+        if getattr(arguments, option.name, None) is not None
+    }
+
+
+def config_of(section: type[Config], arguments: argparse.Namespace) -> Any:
+    """Build a config from the options given and the command's defaults."""
+    defaults = {
+        option.name: getattr(arguments, f"default_{option.name}")
+        for option in options(section)
+        if hasattr(arguments, f"default_{option.name}")
+    }
+    return section.from_dict({**defaults, **given(section, arguments)})

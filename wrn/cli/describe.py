@@ -1,0 +1,61 @@
+"""The command `describe`: a network without its weights."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from wrn.architecture import describe
+from wrn.cli.arguments import add_options, command, config_of
+from wrn.cli.output import print_json, print_table, write
+from wrn.config import ModelConfig
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = command(commands, "describe", _describe, "show a network's layers")
+    add_options(parser, ModelConfig)
+    parser.add_argument(
+        "--level",
+        choices=("network", "blocks", "layers"),
+        default="layers",
+        help="detail of the graph that is written (default: layers)",
+    )
+    for kind in ("dot", "svg", "png", "pdf"):
+        parser.add_argument(
+            f"--{kind}", metavar="FILE", type=Path, help=f"write the graph as {kind}"
+        )
+
+
+def _describe(arguments: argparse.Namespace) -> int:
+    from wrn import graph
+
+    architecture = describe(config_of(ModelConfig, arguments))
+    dot = graph.to_dot(architecture, arguments.level)
+    if arguments.dot:
+        write(arguments.dot, dot.encode())
+    for kind in ("svg", "png", "pdf"):
+        if path := getattr(arguments, kind):
+            write(path, graph.render(dot, kind))
+    if arguments.json:
+        print_json(architecture.to_dict())
+    elif not any((arguments.dot, arguments.svg, arguments.png, arguments.pdf)):
+        rows = [
+            (
+                layer.name,
+                layer.kind,
+                "x".join(map(str, layer.output_shape)),
+                f"{layer.parameters:,}",
+                f"{layer.multiply_adds:,}",
+                f"{layer.receptive_field}",
+            )
+            for layer in architecture.layers
+        ]
+        print_table(
+            ("layer", "kind", "output", "parameters", "multiply-adds", "field"), rows
+        )
+        print(
+            f"\n{architecture.name}: {architecture.parameters:,} parameters, "
+            f"{architecture.multiply_adds:,} multiply-adds, receptive field "
+            f"{architecture.receptive_field} pixels"
+        )
+    return 0

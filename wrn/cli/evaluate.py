@@ -1,0 +1,99 @@
+"""The command `evaluate`: the accuracy of weights."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from wrn.cli.arguments import add_data, add_options, command, config_of
+from wrn.cli.output import Bar, print_json
+from wrn.cli.process import start_tensorflow
+from wrn.config import DataConfig, OutputConfig, runs_folder
+from wrn.errors import RunError
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = command(commands, "evaluate", _evaluate, "measure the accuracy of weights")
+    parser.add_argument(
+        "weights", metavar="FILE_OR_RUN", help="a weight file, or the name of a run"
+    )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="of a run, take the best weights in place of the last",
+    )
+    parser.add_argument(
+        "--flip",
+        action="store_true",
+        help="average over each image and its mirror image (test-time flip)",
+    )
+    parser.add_argument("--precision", default="auto", help="(default: auto)")
+    add_data(parser)
+    parser.add_argument(
+        "--limit", metavar="N", type=int, help="use only the first N test images"
+    )
+    add_options(parser, OutputConfig, only=("runs_folder",))
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    path, run = _weights_path(arguments)
+    data = DataConfig(source=arguments.data, limit=arguments.limit)
+    start_tensorflow()
+    from wrn.data import load_cached, select
+    from wrn.evaluation import check_classes, evaluate, load_weights
+    from wrn.evaluation import report as evaluation_report
+
+    loaded = load_weights(path, arguments.precision)
+    dataset = load_cached(data.source)
+    check_classes(loaded.config.classes, dataset)
+    images = select(dataset, data).held_out
+    with Bar(len(images), "images", quiet=arguments.quiet) as bar:
+        evaluation = evaluate(
+            loaded.classifier,
+            images.images,
+            images.labels,
+            on_progress=lambda done, total: bar.advance_to(done),
+            flip=arguments.flip,
+        )
+    if evaluation is None:
+        raise RunError("The evaluation must run to its end. Received: a stop")
+    report = evaluation_report(loaded, dataset, evaluation, path.name)
+    report["flip"] = arguments.flip
+    if run:
+        run.write_evaluation(report)
+    if arguments.json:
+        print_json(report)
+    else:
+        low, high = evaluation.interval
+        print(
+            f"{loaded.config.name} on {evaluation.images:,} images of {dataset.name}: "
+            f"accuracy {evaluation.accuracy:.2%} (95% interval {low:.2%} to "
+            f"{high:.2%}), loss {evaluation.loss:.4f}"
+        )
+        for note in report["notes"]:
+            print(f"- {note}")
+    return 0
+
+
+def _weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
+    """Find the weight file of `evaluate`, and the run it belongs to."""
+    from wrn.runs import RunStore
+
+    path = Path(arguments.weights)
+    if path.is_file():
+        return path, None
+    store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
+    try:
+        run = store.open(path.name if path.is_dir() else arguments.weights)
+    except RunError:
+        raise RunError(
+            f"There must be a weight file or, in {store.root}, a run of that name. "
+            f"Received: {arguments.weights}"
+        ) from None
+    weights = run.best_weights if arguments.best else run.last_weights
+    if not weights.is_file():
+        raise RunError(
+            f"Run {run.name} must have {weights.name}, which the first epoch leaves. "
+            "Received: none yet"
+        )
+    return weights, run

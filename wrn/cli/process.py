@@ -1,0 +1,41 @@
+"""The process of a command: TensorFlow without its chatter, and signals."""
+
+import os
+import signal
+import sys
+from typing import Any
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow without what it says on stderr, where errors belong.
+
+    Its C++ parts write there directly, before any setting of theirs is read. If the
+    import fails, the error that it raises says why.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow as tf
+
+        # The GPUs are looked for at the first question about them, loudly too.
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
+def catch_signals() -> list[int]:
+    """Turn Ctrl-C and a polite kill into an orderly stop; a second one kills."""
+    received: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        received.append(number)
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return received

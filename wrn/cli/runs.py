@@ -1,0 +1,93 @@
+"""The commands about runs: `runs` lists them, `store` keeps the weights of one."""
+
+import argparse
+from typing import Any
+
+from wrn.cli.arguments import add_data, add_options, command, config_of
+from wrn.cli.output import print_json, print_table
+from wrn.cli.process import start_tensorflow
+from wrn.config import OutputConfig, runs_folder
+from wrn.errors import RunError
+
+
+def add(commands: Any) -> None:
+    """Add the commands."""
+    parser = command(
+        commands, "store", _store, "keep a run's last weights in models/, with a card"
+    )
+    parser.add_argument("run", metavar="RUN", help="the name of a finished run")
+    parser.add_argument(
+        "--name", help="what to call the weights (default: the network's name)"
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="take the place of stored weights of that name",
+    )
+    add_data(parser)
+    add_options(parser, OutputConfig, only=("runs_folder",))
+
+    parser = command(commands, "runs", _runs, "list the runs")
+    add_options(parser, OutputConfig, only=("runs_folder",))
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from wrn.runs import RunStore
+
+    store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
+    summaries = [_summary(run) for run in store.list()]
+    if arguments.json:
+        print_json(summaries)
+    elif not summaries:
+        print(f"No runs in {store.root} yet. Start one: python -m wrn train")
+    else:
+        print_table(
+            ("run", "network", "state", "epochs", "accuracy"),
+            [
+                (
+                    s["run"],
+                    s.get("name", "?"),
+                    s["state"],
+                    f"{s.get('epochs', 0)}",
+                    "" if s.get("accuracy") is None else f"{s['accuracy']:.2%}",
+                )
+                for s in summaries
+            ],
+        )
+    return 0
+
+
+def _summary(run: Any) -> dict[str, Any]:
+    """Sum up a run; a damaged one says what is wrong with it."""
+    try:
+        config, status = run.config(), run.status()
+    except RunError as error:
+        return {"run": run.name, "state": "damaged", "error": str(error)}
+    epochs = run.metrics("epoch")
+    return {
+        "run": run.name,
+        "name": config.model.name,
+        "state": status.state,
+        "epochs": len(epochs),
+        "accuracy": epochs[-1].get("test_accuracy") if epochs else None,
+        "seconds": status.seconds,
+        "error": status.error,
+    }
+
+
+def _store(arguments: argparse.Namespace) -> int:
+    from wrn.runs import RunStore
+
+    run = RunStore(runs_folder(config_of(OutputConfig, arguments))).open(arguments.run)
+    start_tensorflow()
+    from wrn.storing import store
+
+    stored = store(run, arguments.data, name=arguments.name, replace=arguments.replace)
+    if arguments.json:
+        print_json(stored)
+    else:
+        print(
+            f"{stored['name']}: accuracy {stored['test_accuracy']:.2%}, with test-time "
+            f"flip {stored['test_accuracy_flip']:.2%}"
+        )
+    return 0
