@@ -318,6 +318,8 @@ def seconds_to_first_step(config: RunConfig) -> float:
             *("--data", config.data.source, "--runs-folder", folder),
             *("--batch-size", str(config.train.batch_size)),
             *("--precision", config.train.precision),
+            # Should this process be killed, the other soon ends by itself.
+            *("--epochs", "1"),
         ]
         began = time.perf_counter()
         # As a worker of several it would wait for the others.
