@@ -19,6 +19,8 @@ from wrn import weights
 from wrn.errors import WeightsError
 from wrn.weights import reader
 
+pytestmark = pytest.mark.usefixtures("quick_reading")
+
 
 @pytest.fixture
 def path(tmp_path):
