@@ -1,39 +1,51 @@
-"""Reads files as `wrn/weights/child.py` does, each in a forked process of its own.
+"""Reads many weight files at little cost, each still in a process of its own."""
 
-    python -I fork_server.py CHILD
-
-Each line of the input names a folder, a file and seconds, with tabs between; the
-answer is a line with the number of the signal that ended the process, negative, or
-its exit status. So the libraries are loaded once, and a fuzz run has a tenth of the
-cost that a new interpreter for each file has, with the same isolation.
-"""
-
-import importlib.util
-import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
-import h5py  # noqa: F401
+from wrn.weights.reader import CHILD
 
+PROGRAM = Path(__file__).with_name("forked_reader.py")
 
-def main() -> None:
-    spec = importlib.util.spec_from_file_location("child", sys.argv[1])
-    child = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(child)
-    for line in sys.stdin:
-        folder, path, seconds = line.rstrip("\n").split("\t")
-        process = os.fork()
-        if not process:
-            signal.setitimer(signal.ITIMER_REAL, float(seconds))
-            os.chdir(folder)
-            sys.argv[1] = path
-            try:
-                child.main()
-            except BaseException:
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(process, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+_run = subprocess.run
 
 
-main()
+class ForkServer:
+    """Runs the reader's child in forked processes, see `forked_reader.py`.
+
+    `run` stands in for `subprocess.run`, and is that for any other program.
+    """
+
+    def __init__(self):
+        self.server = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.server:
+            self.server.stdin.close()
+            self.server.wait()
+            self.server.stdout.close()
+
+    def run(self, command, **options):
+        if str(CHILD) not in command:
+            return _run(command, **options)
+        if not self.server:
+            self.server = subprocess.Popen(
+                [sys.executable, "-I", str(PROGRAM), str(CHILD)],
+                env=options["env"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        timeout = options["timeout"]
+        self.server.stdin.write(f"{options['cwd']}\t{command[-1]}\t{timeout}\n")
+        self.server.stdin.flush()
+        status = int(self.server.stdout.readline())
+        if status == -signal.SIGALRM:
+            raise subprocess.TimeoutExpired(command, timeout)
+        return subprocess.CompletedProcess(command, status)

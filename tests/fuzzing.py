@@ -1,9 +1,6 @@
 """Valid files of several eras, and what damage makes of them."""
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -140,41 +137,3 @@ def mutate(data: bytes, places, random: np.random.Generator) -> bytes:
             del changed[place:]
             break
     return bytes(changed)
-
-
-class ForkServer:
-    """Runs the reader's child in forked processes, see `fork_server.py`.
-
-    `run` stands in for `subprocess.run`.
-    """
-
-    def __init__(self):
-        self.server = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.server:
-            self.server.stdin.close()
-            self.server.wait()
-            self.server.stdout.close()
-
-    def run(self, command, *, cwd, env, timeout, **_):
-        _, _, child, path = command
-        if not self.server:
-            program = Path(__file__).with_name("fork_server.py")
-            self.server = subprocess.Popen(
-                [sys.executable, "-I", str(program), child],
-                env=env,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-        self.server.stdin.write(f"{cwd}\t{path}\t{timeout}\n")
-        self.server.stdin.flush()
-        status = int(self.server.stdout.readline())
-        if status == -signal.SIGALRM:
-            raise subprocess.TimeoutExpired(command, timeout)
-        return subprocess.CompletedProcess(command, status)

@@ -47,6 +47,8 @@ def test_depth_is_refused_in_the_promised_words():
         (ModelConfig, "dropout", 1.0, "below 1"),
         (ModelConfig, "dropout", -0.1, "at least 0"),
         (ModelConfig, "dropout", float("nan"), "a number"),
+        (ModelConfig, "dropout", 10**400, "a number"),
+        (ModelConfig, "classes", 10**400, "2 to 1000"),
         (ModelConfig, "classes", 1, "2 to 1000"),
         (DataConfig, "source", 3, "text"),
         (DataConfig, "preprocessing", "zap", "one of mean-std"),

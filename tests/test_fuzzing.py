@@ -1,7 +1,6 @@
 """Damaged files of every era end in a network or in a sentence, whatever the damage."""
 
 import json
-import os
 from collections import Counter
 
 import pytest
@@ -9,17 +8,10 @@ import pytest
 from tests import fuzzing
 from wrn import weights
 from wrn.errors import WeightsError
-from wrn.weights import reader
 
 SEED = 20160523
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with fuzzing.ForkServer() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick_reading")
 
 
 @pytest.mark.parametrize(
@@ -33,13 +25,10 @@ def server():
     ],
 )
 @pytest.mark.parametrize("era", fuzzing.ERAS)
-def test_mutants_end_in_a_network_or_a_refusal(
-    tmp_path, server, monkeypatch, era, count
-):
+def test_mutants_end_in_a_network_or_a_refusal(tmp_path, era, count):
     source, target = tmp_path / "source", tmp_path / "mutant"
     fuzzing.ERAS[era](source)
     assert weights.inspect(source)["name"] == "WRN-10-1"
-    monkeypatch.setattr(reader.subprocess, "run", server.run)
     outcomes = Counter()
     seed = (SEED, list(fuzzing.ERAS).index(era))
     for number in fuzzing.mutants(source, target, count, seed):

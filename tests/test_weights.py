@@ -15,6 +15,8 @@ from wrn.errors import WeightsError
 
 SEED = 20160523
 
+pytestmark = pytest.mark.usefixtures("quick_reading")
+
 
 @pytest.fixture
 def path(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 import types
 import typing
 from dataclasses import dataclass
@@ -174,6 +175,9 @@ def _checked(option: Option, value: Any) -> Any:
         if not any(value == c and type(value) is type(c) for c in option.choices):
             raise _refusal(option, value)
         return value
+    # No float is near it, and Python would not say so but raise an OverflowError.
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise _refusal(option, value)
     if option.type is tuple:
         if not isinstance(value, (list, tuple)):
             raise _refusal(option, value)
