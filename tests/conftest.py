@@ -67,9 +67,8 @@ def striped_images(count: int, seed: int) -> Images:
     return Images(images.astype(np.uint8), labels.astype(np.int64))
 
 
-@pytest.fixture
-def dataset():
-    """200 training and 60 test images that a network learns in seconds."""
+def stripes() -> Dataset:
+    """Return 200 training and 60 test images that a network learns in seconds."""
     return Dataset(
         train=striped_images(200, seed=1),
         test=striped_images(60, seed=2),
@@ -78,3 +77,8 @@ def dataset():
         name="Stripes",
         synthetic=True,
     )
+
+
+@pytest.fixture
+def dataset():
+    return stripes()

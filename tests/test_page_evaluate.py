@@ -31,9 +31,15 @@ from wrn.weights.reader import MAX_FILE_BYTES
 ANSWER = 3
 
 
-def write_weights(
-    path: Path, classes: int = 10, write=weight_files.write_weights_h5
-) -> Path:
+def write_recorded(path: Path, layers: list) -> Path:
+    """Write weights that leave nothing open."""
+    stored = {"kind": "mean-std", "mean": [125] * 3, "std": [64] * 3}
+    return weight_files.write_weights_h5(
+        path, layers, own_names=True, metadata={"preprocessing": stored}
+    )
+
+
+def write_weights(path: Path, classes: int = 10, write=write_recorded) -> Path:
     """Write weights of a WRN-10-1 that always answers `ANSWER`."""
     layers = weight_files.wide_resnet(10, 1, classes)
     kernel, bias = layers[-1].weights
@@ -111,6 +117,20 @@ def test_stored_weights_with_their_card(open_page, models, images):
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
     assert metrics(app)["Images"] == f"{len(images)}"
     assert "Synthetic images" in app.warning[0].value
+
+
+@pytest.mark.slow
+def test_what_is_not_recorded_is_tried(open_page, models, images, monkeypatch):
+    monkeypatch.setattr("wrn.diagnosis.WHITENING_BELOW", -1.0)
+    write_weights(models / "bare.weights.h5", write=weight_files.write_weights_h5)
+    app = evaluate(open_page())
+    assert not app.exception
+    assert any("none is much better than guessing" in w.value for w in app.warning)
+    table = app.dataframe[0].value
+    assert {"kernels", "statistics", "preprocessing", "colours"} <= set(table)
+    # Seven ways to preprocess, each in both orders of the colours.
+    assert len(table) == 14
+    assert metrics(app)["Accuracy (synthetic)"] == f"{(images == ANSWER).mean():.2%}"
 
 
 def test_a_link_chooses_the_weights(open_page, models):

@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from ui import charts, state
+from ui.diagnosis_view import show_diagnosis
 from ui.live_chart import live_chart
 from ui.text import literal
 from wrn.data import Images
@@ -55,6 +56,8 @@ def show(result: Evaluated) -> None:
     _metrics(result)
     for note in report["notes"]:
         st.caption(literal(note))
+    if "diagnosis" in report:
+        show_diagnosis(report["diagnosis"])
     _charts(report)
     _gallery(result)
 

@@ -1,6 +1,7 @@
 """What takes long to load, kept for all sessions of the server."""
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from wrn.errors import WeightsError
 
 if TYPE_CHECKING:
     from ui.weights_choice import ChosenWeights
+    from wrn.diagnosis import Diagnosis
     from wrn.evaluation import LoadedWeights
 
 
@@ -55,6 +57,43 @@ def _restore(identity: str, _chosen: "ChosenWeights") -> "LoadedWeights":
 
     with _chosen.file() as path:
         return load_weights(path)
+
+
+def load_diagnosis(
+    chosen: "ChosenWeights", source: str, dataset: Dataset
+) -> "Diagnosis | None":
+    """Find out what a file does not record, with a progress bar.
+
+    Returns:
+        What was found out; `None` if there is nothing to find out.
+
+    Raises:
+        WeightsError: If the file holds no Wide ResNet.
+    """
+    bar = st.empty()
+
+    def show(done: int, total: int) -> None:
+        words = f"Trying what the file does not record: {done} of {total}"
+        bar.progress(done / total, words)
+
+    try:
+        return _diagnose(chosen.identity, source, chosen, dataset, show)
+    finally:
+        bar.empty()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _diagnose(
+    identity: str,
+    source: str,
+    _chosen: "ChosenWeights",
+    _dataset: Dataset,
+    _show: Callable[[int, int], None],
+) -> "Diagnosis | None":
+    from wrn.diagnosis import diagnose
+
+    with _chosen.file() as path:
+        return diagnose(path, _dataset, on_progress=_show)
 
 
 def load_images(source: str) -> Dataset:

@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from ui.evaluation_view import Evaluated
-from ui.loading import load_images, load_network
+from ui.loading import load_diagnosis, load_images, load_network
 from ui.weights_choice import ChosenWeights
 from wrn.config import DataConfig
 from wrn.data import select
@@ -31,6 +31,9 @@ def measure(chosen: ChosenWeights, data: DataConfig) -> Evaluated | None:
     from wrn.evaluation import check_classes, evaluate, report
 
     check_classes(loaded.config.classes, dataset)
+    diagnosis = load_diagnosis(chosen, data.source, dataset)
+    if diagnosis:
+        loaded = diagnosis.loaded
     bar = st.progress(0.0, f"0 of {len(images):,} images")
     st.button("Stop")
 
@@ -43,6 +46,8 @@ def measure(chosen: ChosenWeights, data: DataConfig) -> Evaluated | None:
         return None
     seconds = time.monotonic() - start
     result = report(loaded, dataset, evaluation, chosen.label)
+    if diagnosis:
+        result["diagnosis"] = diagnosis.to_dict()
     if chosen.run:
         try:
             chosen.run.write_evaluation(result)

@@ -144,15 +144,36 @@ def load_weights(path: str | Path, precision: str = "auto") -> LoadedWeights:
             lacks the figures of its preprocessing.
     """
     file = weights.read(path)
-    recognized = weights.recognize(file)
+    return restore(file, weights.recognize(file), precision)
+
+
+def restore(
+    file: weights.WeightFile,
+    recognized: weights.Recognized,
+    precision: str = "auto",
+    inferred: Preprocessing | None = None,
+) -> LoadedWeights:
+    """Restore a network from what was read of a file. See `load_weights`.
+
+    Args:
+        file: What the file holds.
+        recognized: How it is understood.
+        precision: Arithmetic of the layers, or `auto`.
+        inferred: What its images are to be preprocessed by, if that was found out.
+
+    Raises:
+        WeightsError: If the file lacks the figures of its preprocessing.
+    """
     devices = choose(precision)
     with devices.strategy.scope():
         model = build_model(recognized.config, recognized.wiring, policy=devices.policy)
     weights.fill(model, recognized)
     notes = recognized.notes
     stored = file.metadata.get("preprocessing")
-    if stored is None:
-        preprocessing: Preprocessing = AUTHORS_STATISTICS
+    if inferred is not None:
+        preprocessing = inferred
+    elif stored is None:
+        preprocessing = AUTHORS_STATISTICS
         notes = (
             *notes,
             "The file does not say how its images were preprocessed; CIFAR-10's "

@@ -5,6 +5,11 @@
     keras-zca   what Keras's ImageDataGenerator calls featurewise centring, standard
                 deviation and ZCA whitening
 
+Two more are known, to evaluate what other programs trained:
+
+    per-pixel   mean and deviation of every pixel over the training images
+    per-image   mean and deviation of the image itself
+
 The figures are fitted on the training images and travel with the weights, so that
 nobody evaluates with other statistics than the training's by accident.
 """
@@ -171,6 +176,91 @@ class MeanStd(Preprocessing):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class PerPixel(Preprocessing):
+    """Normalization of every value by its place: (image - mean) / std.
+
+    Attributes:
+        mean: float32 (32, 32, 3), in 0 to 255.
+        std: float32 (32, 32, 3), in 0 to 255; above 0.
+
+    Source:
+        titu1994/Wide-Residual-Networks, which gives the test images statistics of
+        their own; here there is one set, the training images'.
+    """
+
+    kind: ClassVar[str] = "per-pixel"
+
+    mean: Any
+    std: Any
+
+    @classmethod
+    def fit(cls, images: NDArray[np.uint8]) -> Self:
+        """Fit the statistics. The deviation of a constant value is taken as 1."""
+        total = sum(chunk.sum(axis=0) for chunk in _chunks(images))
+        squares = sum((chunk**2).sum(axis=0) for chunk in _chunks(images))
+        mean = np.asarray(total) / len(images)
+        variance = np.asarray(squares) / len(images) - mean**2
+        # A variance of whole numbers is 0 or at least (n - 1) / n².
+        constant = variance < 0.5 / len(images)
+        std = np.sqrt(np.where(constant, 1.0, variance))
+        return cls(mean=mean.astype(np.float32), std=std.astype(np.float32))
+
+    @classmethod
+    def read(cls, stored: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Take up the statistics of 32x32 images."""
+        shape = (FULL_SIZE, FULL_SIZE, 3)
+        mean, std = (_read_array(cls.kind, arrays, n, shape) for n in ("mean", "std"))
+        if std.min() <= 0:
+            raise WeightsError(
+                f"The deviations of the preprocessing {cls.kind} must be above 0. "
+                f"Received: {std.min():g}"
+            )
+        return cls(mean=mean, std=std)
+
+    def apply(self, images: Any) -> Any:
+        """Normalize images to zero mean and unit variance at every place."""
+        return (images - self.mean) / self.std
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the kind; the figures are arrays."""
+        return {"kind": self.kind}
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return mean and deviation."""
+        return {"mean": self.mean, "std": self.std}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerImage(Preprocessing):
+    """Normalization of every image by its own mean and deviation.
+
+    Source:
+        TensorFlow's tf.image.per_image_standardization, which takes the deviation
+        as at least 1 / sqrt(number of values).
+    """
+
+    kind: ClassVar[str] = "per-image"
+
+    @classmethod
+    def fit(cls, images: NDArray[np.uint8]) -> Self:
+        """Return the one way there is."""
+        return cls()
+
+    @classmethod
+    def read(cls, stored: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Return the one way there is."""
+        return cls()
+
+    def apply(self, images: Any) -> Any:
+        """Normalize images to zero mean and unit variance each; gives a tensor."""
+        return tf.image.per_image_standardization(images)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the kind."""
+        return {"kind": self.kind}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class GcnZca(Preprocessing):
     """Global contrast normalization, then ZCA whitening with regularizer 0.1.
 
@@ -295,7 +385,7 @@ class KerasZca(Preprocessing):
 
 
 KINDS: dict[str, type[Preprocessing]] = {
-    kind.kind: kind for kind in (MeanStd, GcnZca, KerasZca)
+    kind.kind: kind for kind in (MeanStd, GcnZca, KerasZca, PerPixel, PerImage)
 }
 
 

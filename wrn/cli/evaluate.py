@@ -1,14 +1,18 @@
 """The command `evaluate`: the accuracy of weights."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from wrn.cli.arguments import add_data, add_options, command, config_of
-from wrn.cli.output import Bar, print_json
+from wrn.cli.output import Bar, print_json, print_table
 from wrn.cli.process import start_tensorflow
 from wrn.config import DataConfig, OutputConfig, runs_folder
 from wrn.errors import RunError
+
+#: Rows of the table of what was tried.
+_TRIALS_SHOWN = 12
 
 
 def add(commands: Any) -> None:
@@ -27,6 +31,13 @@ def add(commands: Any) -> None:
         action="store_true",
         help="average over each image and its mirror image (test-time flip)",
     )
+    parser.add_argument(
+        "--diagnose",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="try, on training images, what a file leaves open that does not record "
+        "its preprocessing or who wrote it (default: yes)",
+    )
     parser.add_argument("--precision", default="auto", help="(default: auto)")
     add_data(parser)
     parser.add_argument(
@@ -40,25 +51,34 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     data = DataConfig(source=arguments.data, limit=arguments.limit)
     start_tensorflow()
     from wrn.data import load_cached, select
+    from wrn.diagnosis import diagnose
     from wrn.evaluation import check_classes, evaluate, load_weights
     from wrn.evaluation import report as evaluation_report
 
     loaded = load_weights(path, arguments.precision)
     dataset = load_cached(data.source)
     check_classes(loaded.config.classes, dataset)
+    diagnosis = None
+    if arguments.diagnose:
+        with Bar("trials", quiet=arguments.quiet) as bar:
+            diagnosis = diagnose(path, dataset, arguments.precision, bar.show)
+    if diagnosis:
+        loaded = diagnosis.loaded
     images = select(dataset, data).held_out
-    with Bar(len(images), "images", quiet=arguments.quiet) as bar:
+    with Bar("images", quiet=arguments.quiet) as bar:
         evaluation = evaluate(
             loaded.classifier,
             images.images,
             images.labels,
-            on_progress=lambda done, total: bar.advance_to(done),
+            on_progress=bar.show,
             flip=arguments.flip,
         )
     if evaluation is None:
         raise RunError("The evaluation must run to its end. Received: a stop")
     report = evaluation_report(loaded, dataset, evaluation, path.name)
     report["flip"] = arguments.flip
+    if diagnosis:
+        report["diagnosis"] = diagnosis.to_dict()
     if run:
         run.write_evaluation(report)
     if arguments.json:
@@ -72,7 +92,22 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         )
         for note in report["notes"]:
             print(f"- {note}")
+        if diagnosis:
+            _print_trials(diagnosis.to_dict()["trials"])
     return 0
+
+
+def _print_trials(trials: Sequence[dict[str, Any]]) -> None:
+    """Print what was tried of a file that does not record all, the winner first."""
+    header = tuple(trials[0])
+    shown = [
+        tuple(f"{v:.1%}" if k == "accuracy" else f"{v}" for k, v in trial.items())
+        for trial in trials[:_TRIALS_SHOWN]
+    ]
+    print()
+    print_table(header, shown)
+    if len(trials) > _TRIALS_SHOWN:
+        print(f"and {len(trials) - _TRIALS_SHOWN} more; --json lists them all")
 
 
 def _weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:

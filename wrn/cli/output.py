@@ -46,12 +46,10 @@ def complain(error: object, code: int) -> int:
 class Bar:
     """A progress bar on stderr, where that is a terminal."""
 
-    def __init__(self, total: int, unit: str, *, quiet: bool) -> None:
+    def __init__(self, unit: str, *, quiet: bool) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(
-            total=total, unit=f" {unit}", disable=True if quiet else None, leave=False
-        )
+        self._bar = tqdm(unit=f" {unit}", disable=True if quiet else None, leave=False)
 
     def __enter__(self) -> "Bar":
         return self
@@ -59,8 +57,9 @@ class Bar:
     def __exit__(self, *error: object) -> None:
         self._bar.close()
 
-    def advance_to(self, done: int) -> None:
-        """Move the bar to `done` of the total."""
+    def show(self, done: int, total: int) -> None:
+        """Move the bar to `done` of `total`."""
+        self._bar.total = total
         self._bar.update(done - self._bar.n)
 
 

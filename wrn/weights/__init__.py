@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from wrn.architecture import describe
+from wrn.weights.families import differences
 from wrn.weights.formats import FileLayer, WeightFile, read
+from wrn.weights.reading import readings
 from wrn.weights.recognition import Recognized, recognize
 from wrn.weights.writer import fill, save
 
@@ -21,9 +23,11 @@ __all__ = [
     "FileLayer",
     "Recognized",
     "WeightFile",
+    "differences",
     "fill",
     "inspect",
     "read",
+    "readings",
     "recognize",
     "report",
     "save",

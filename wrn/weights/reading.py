@@ -12,7 +12,7 @@ layers/normalization.py).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,6 +70,27 @@ def default_epsilon(file: WeightFile) -> float:
     if version < (1, 0, 8):
         return 1e-6
     return 1e-5 if version < (1, 2, 0) else 1e-3
+
+
+def readings(file: WeightFile, read: Reading) -> tuple[Reading, ...]:
+    """Return all ways to read a file that it does not rule out, the likeliest first.
+
+    Only Keras 1 leaves it open: it records no backend, and in its first releases no
+    version either.
+
+    Args:
+        file: The file.
+        read: The likeliest.
+    """
+    if not file.is_keras_1:
+        return (read,)
+    theano = (read.theano, not read.theano) if file.backend is None else (read.theano,)
+    deviations = (False, True) if _version(file) is None else (read.deviations,)
+    return tuple(
+        replace(read, theano=rotated, deviations=kept)
+        for rotated in theano
+        for kept in deviations
+    )
 
 
 def assumptions(file: WeightFile) -> tuple[str, ...]:
@@ -137,14 +158,15 @@ def conversions(file: WeightFile, reading: Reading, flattened: bool) -> tuple[st
     if reading.channels_first:
         told.append("Kernels were transposed from (out, in, height, width).")
     if reading.theano:
-        why = (
-            "the file was written on Theano"
-            if file.backend
-            else "its weights are not called '…:0', so that Theano wrote it"
-        )
+        if file.backend == "theano":
+            why = "because the file was written on Theano"
+        elif wrote_theano(file):
+            why = "because its weights are not called '…:0', so that Theano wrote it"
+        else:
+            why = "as if it was written on Theano"
         told.append(
-            f"Kernels were rotated by 180 degrees, because {why}, which convolves "
-            "where TensorFlow correlates."
+            f"Kernels were rotated by 180 degrees, {why}, which convolves where "
+            "TensorFlow correlates."
         )
     if reading.deviations:
         told.append(

@@ -1,0 +1,172 @@
+"""Files that do not record everything: what they leave open is found out."""
+
+import dataclasses
+import json
+import math
+
+import h5py
+import numpy as np
+import pytest
+
+from tests import weight_files
+from tests.conftest import ROOT, real_images, stripes
+from tests.test_training import small
+from wrn import weights
+from wrn.config import DataConfig
+from wrn.data import load_cached
+from wrn.diagnosis import binomial_tail, diagnose
+from wrn.evaluation import evaluate
+from wrn.preprocessing import MeanStd, PerImage, PerPixel
+from wrn.runs import RunStore
+from wrn.training import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A WRN-10-1 that knows the stripes, and their data set."""
+    dataset = stripes()
+    config = dataclasses.replace(
+        small(epochs=20, dropout=0.0, learning_rate=0.2),
+        data=DataConfig(source="synthetic", flip=False, crop_padding=0),
+    )
+    run = RunStore(tmp_path_factory.mktemp("diagnosis")).create(config, "trained")
+    assert train(config, dataset, run).test_accuracy > 0.8
+    return run.last_weights, dataset
+
+
+def layers_of(source, depth=10, widen_factor=1):
+    """Return the layers of a file of this project, as Keras lists them."""
+    layers = weight_files.wide_resnet(depth, widen_factor)
+    with h5py.File(source) as file:
+        stored = {
+            group["vars"].attrs["name"]: group["vars"]
+            for group in file["layers"].values()
+        }
+        for layer in layers:
+            numbers = range(len(layer.weights))
+            layer.weights = [stored[layer.name][str(i)][()] for i in numbers]
+    return layers
+
+
+def first_kernel(layers):
+    return next(layer for layer in layers if layer.kind == "conv").weights
+
+
+def test_a_file_that_records_all_leaves_nothing_to_find_out(trained):
+    path, dataset = trained
+    assert diagnose(path, dataset) is None
+
+
+@pytest.mark.parametrize("deviations", [False, True])
+def test_rotation_and_deviations_are_found(trained, tmp_path, deviations):
+    """Keras 1 on Theano, without its version: nothing says what the numbers mean."""
+    source, dataset = trained
+    layers = layers_of(source)
+    for layer in layers:
+        if layer.kind == "bn" and deviations:
+            # Keras 1.0.6 divides by the deviation plus epsilon.
+            layer.weights[3] = np.sqrt(layer.weights[3] + 1e-5) - 1e-5
+    path = weight_files.write_keras_1(tmp_path / "old.h5", layers)
+    asked = []
+    found = diagnose(path, dataset, "float32", lambda *counts: asked.append(counts))
+    inferred = found.to_dict()["inferred"]
+    assert inferred["kernels"] == "rotated"
+    assert inferred["statistics"] == ("deviations" if deviations else "variances")
+    assert inferred["preprocessing"] == "mean and deviation of channels"
+    assert not found.random
+    assert found.sentence in found.loaded.notes
+    assert asked[-1] == (3, 3)
+    test = dataset.test
+    again = evaluate(found.loaded.classifier, test.images, test.labels)
+    assert again.accuracy > 0.8
+
+
+def test_preprocessing_is_found(trained, tmp_path):
+    """A network for images of 0 to 1 less the mean: its first kernel is larger."""
+    source, dataset = trained
+    layers = layers_of(source)
+    std = MeanStd.fit(dataset.train.images).std
+    first_kernel(layers)[0] *= 255 / np.asarray(std, np.float32)[:, None]
+    path = weight_files.write_legacy(tmp_path / "scaled.h5", layers)
+    found = diagnose(path, dataset, "float32")
+    assert found.to_dict()["inferred"]["preprocessing"] == "0 to 1, less the mean"
+    trials = found.to_dict()["trials"]
+    assert trials[0]["accuracy"] > 0.9
+    assert trials[0]["images"] == 200
+    assert len({json.dumps(trial) for trial in trials}) == len(trials)
+
+
+def test_a_random_network_is_said_to_be_random(dataset, tmp_path):
+    path = weight_files.write_legacy(
+        tmp_path / "random.h5", weight_files.wide_resnet(10, 1)
+    )
+    found = diagnose(path, dataset, "float32")
+    assert found.random
+    assert "none is much better than guessing" in found.sentence
+    # It is read as without all this.
+    assert any("means and deviations are assumed" in n for n in found.loaded.notes)
+
+
+@pytest.mark.long
+@pytest.mark.cifar10
+def test_a_random_network_is_whitened_in_vain(tmp_path):
+    """Where nothing else fits, whitening is tried: on real images, which suffice."""
+    dataset = load_cached(str(real_images()))
+    path = weight_files.write_legacy(
+        tmp_path / "random.h5", weight_files.wide_resnet(10, 1)
+    )
+    found = diagnose(path, dataset)
+    assert found.random
+    tried = {trial["preprocessing"] for trial in found.to_dict()["trials"]}
+    assert len(tried) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.cifar10
+@pytest.mark.parametrize("bgr", [False, True])
+def test_the_order_of_colours_is_found(tmp_path, bgr):
+    dataset = load_cached(str(real_images()))
+    source = ROOT / "models" / "WRN-10-1.weights.h5"
+    layers = layers_of(source)
+    kernel = first_kernel(layers)
+    kernel[0] = kernel[0][:, :, ::-1] if bgr else kernel[0]
+    path = weight_files.write_legacy(tmp_path / "colours.h5", layers)
+    found = diagnose(path, dataset)
+    inferred = found.to_dict()["inferred"]
+    assert inferred["colours"] == ("BGR" if bgr else "RGB")
+    assert inferred["preprocessing"] == "mean and deviation of channels"
+    # The network that comes of it is the shipped one.
+    shipped = weights.recognize(weights.read(source)).arrays["conv1"]["kernel"]
+    got = found.loaded.classifier.model.get_layer("conv1").kernel
+    np.testing.assert_array_equal(got, shipped)
+
+
+@pytest.mark.parametrize(
+    ("hits", "images", "classes"), [(0, 7, 10), (3, 20, 10), (20, 20, 2), (55, 100, 3)]
+)
+def test_probability_of_guessing(hits, images, classes):
+    exact = sum(
+        math.comb(images, n) * (classes - 1) ** (images - n)
+        for n in range(hits, images + 1)
+    )
+    assert binomial_tail(hits, images, classes) == pytest.approx(
+        exact / classes**images, rel=1e-9
+    )
+
+
+def test_preprocessing_of_other_programs(random):
+    images = random.integers(0, 256, (50, 32, 32, 3)).astype(np.uint8)
+    images[:, 3, 4, 1] = 77
+    fitted = PerPixel.fit(images)
+    found = fitted.apply_to_all(images)
+    std = images.std(axis=0)
+    std[3, 4, 1] = 1
+    expected = (images - images.mean(axis=0)) / std
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    read = PerPixel.read(fitted.to_dict(), fitted.arrays())
+    np.testing.assert_array_equal(read.apply_to_all(images), found)
+    each = images.reshape(50, -1).astype(np.float64)
+    each = (each - each.mean(1, keepdims=True)) / each.std(1, keepdims=True)
+    np.testing.assert_allclose(
+        PerImage().apply_to_all(images).reshape(50, -1), each, atol=1e-5
+    )

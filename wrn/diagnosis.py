@@ -1,0 +1,404 @@
+"""Finds out what a weight file does not record, by trying what it could be.
+
+A file may leave open how its kernels and statistics are meant, how its layers are
+connected, what was done to the images and in which order their colours came. Every
+combination is tried on training images, so that the accuracy on test images that
+follows is not one that was selected. Many are tried on few images; the best go on to
+more of them. Whitening takes its time to fit, and is tried only where nothing else
+gets half of the images right.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from wrn import weights
+from wrn.data import Dataset
+from wrn.devices import choose
+from wrn.evaluation import LoadedWeights, restore
+from wrn.inference import BATCH_IMAGES
+from wrn.model import build_model
+from wrn.preprocessing import (
+    GcnZca,
+    KerasZca,
+    MeanStd,
+    PerImage,
+    PerPixel,
+    Preprocessing,
+    read_preprocessing,
+)
+from wrn.weights import Recognized, WeightFile
+from wrn.wiring import Wiring
+
+#: How many images each round has, and how many combinations enter it.
+ROUNDS = ((100, None), (400, 8), (1000, 3))
+
+#: Whitening is tried where the best of the first round gets no more right than this.
+WHITENING_BELOW = 0.5
+
+#: Training images that whitening is fitted on for a trial; the winner's on all.
+WHITENING_IMAGES = 10_000
+
+#: How improbable a result must be for guessing, after all the trials together.
+CHANCE = 0.01
+
+#: And how much better than guessing: a network that was never trained tells colours
+#: apart, which is more than nothing.
+LEAST_OVER_CHANCE = 2.0
+
+#: Two combinations are told apart where one is right on so many more images than the
+#: other that it would happen by chance in one case of twenty (McNemar's test).
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """One way to understand a file.
+
+    Attributes:
+        found: What the file holds, read so.
+        preprocessing: What is done to the images: its name in the table.
+        bgr: Whether the network was trained on blue, green, red.
+    """
+
+    found: Recognized
+    preprocessing: str
+    bgr: bool
+
+    @property
+    def words(self) -> dict[str, str]:
+        """How the file is understood, a word for each thing that can differ."""
+        reading = self.found.reading
+        return {
+            "kernels": "rotated" if reading.theano else "as they are",
+            "statistics": "deviations" if reading.deviations else "variances",
+            "wiring": self.found.wiring.name,
+            "preprocessing": self.preprocessing,
+            "colours": "BGR" if self.bgr else "RGB",
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """How a combination did.
+
+    Attributes:
+        combination: The combination.
+        correct: bool (n,), whether each image was classified rightly.
+    """
+
+    combination: Combination
+    correct: NDArray[np.bool_]
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of the images classified rightly, 0 to 1."""
+        return float(self.correct.mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a row of the table as plain JSON types."""
+        return {
+            **self.combination.words,
+            "images": len(self.correct),
+            "accuracy": self.accuracy,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What was found out.
+
+    Attributes:
+        loaded: The network, understood as the winner is, with notes that say so.
+        trials: Each combination's last trial, the winner first.
+        random: Whether none is better than guessing.
+        equals: How many others the winner cannot be told apart from.
+    """
+
+    loaded: LoadedWeights
+    trials: tuple[Trial, ...]
+    random: bool
+    equals: int
+
+    @property
+    def sentence(self) -> str:
+        """What was found out, in words."""
+        return _sentence(self.trials, self.random, self.equals)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table and what follows from it as plain JSON types."""
+        return {
+            "inferred": self.trials[0].combination.words,
+            "random": self.random,
+            "equals": self.equals,
+            "sentence": self.sentence,
+            "trials": [trial.to_dict() for trial in self.trials],
+        }
+
+
+def diagnose(
+    path: str | Path,
+    dataset: Dataset,
+    precision: str = "auto",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Diagnosis | None:
+    """Try all that a file could mean on training images.
+
+    Args:
+        path: A weight file.
+        dataset: Labelled images of as many classes as the network has.
+        precision: Arithmetic of the layers, or `auto`.
+        on_progress: Called with the trials of a round that are done, and all of it.
+
+    Returns:
+        What was found out; `None` if the file leaves nothing open.
+
+    Raises:
+        WeightsError: If the file holds no Wide ResNet that this project can run, or
+            is damaged.
+    """
+    file = weights.read(path)
+    found = list(_understood(file))
+    recorded = _recorded(file)
+    if recorded and len(found) == 1:
+        return None
+    images, labels = dataset.train.images, dataset.train.labels
+    bench = _Bench(images[: ROUNDS[-1][0]], labels[: ROUNDS[-1][0]], precision)
+    report = on_progress or (lambda done, total: None)
+    kinds = {"recorded": recorded} if recorded else _quick(images)
+    colours = (False,) if recorded else (False, True)
+    entered = _combinations(found, kinds, colours)
+    first = ROUNDS[0][0]
+    bench.add(kinds)
+    kept = bench.round(entered, first, report)
+    # Of fewer images than an image has values whitening makes no sense.
+    whitens = not recorded and len(images) > images[0].size
+    if whitens and kept[0].accuracy <= WHITENING_BELOW:
+        whitening = _whitening(images[:WHITENING_IMAGES])
+        bench.add(whitening)
+        kinds |= whitening
+        more = _combinations(found, whitening, colours)
+        kept = _ranked(kept + bench.round(more, first, report))
+    for count, places in ROUNDS[1:]:
+        again = bench.round([t.combination for t in kept[:places]], count, report)
+        kept = again + kept[places:]
+    finalists = kept[: ROUNDS[-1][1]]
+    random = _is_chance(finalists[0], len(kept), found[0].config.classes)
+    equals = sum(_alike(finalists[0], other) for other in finalists[1:])
+    if random:
+        loaded = restore(file, found[0], precision)
+    else:
+        winner = finalists[0].combination
+        fitted = kinds[winner.preprocessing]
+        if winner.preprocessing in _WHITENINGS and len(images) > WHITENING_IMAGES:
+            fitted = _WHITENINGS[winner.preprocessing].fit(images)
+        loaded = restore(file, _for_rgb(winner), precision, fitted)
+        # What was assumed before counts no more.
+        notes = (*weights.differences(winner.found.wiring), *winner.found.conversions)
+        loaded = dataclasses.replace(loaded, notes=notes)
+    note = _sentence(kept, random, equals)
+    return Diagnosis(
+        loaded=dataclasses.replace(loaded, notes=(*loaded.notes, note)),
+        trials=tuple(kept),
+        random=random,
+        equals=equals,
+    )
+
+
+def _understood(file: WeightFile) -> Iterable[Recognized]:
+    """Yield what a file holds, in every way that it does not rule out itself."""
+    likeliest = weights.recognize(file)
+    for reading in weights.readings(file, likeliest.reading):
+        found = weights.recognize(file, reading=reading)
+        yield found
+        for wiring in found.alternatives:
+            yield weights.recognize(file, reading=reading, wiring=wiring)
+
+
+def _recorded(file: WeightFile) -> Preprocessing | None:
+    stored = file.metadata.get("preprocessing")
+    return read_preprocessing(stored, file.preprocessing) if stored else None
+
+
+def _quick(images: NDArray[np.uint8]) -> dict[str, Preprocessing]:
+    """Return what programs do to images, but for whitening, by its name."""
+    channels = MeanStd.fit(images)
+    return {
+        "mean and deviation of channels": channels,
+        "0 to 1": MeanStd(mean=(0.0,) * 3, std=(255.0,) * 3),
+        "0 to 1, less the mean": MeanStd(mean=channels.mean, std=(255.0,) * 3),
+        "-1 to 1": MeanStd(mean=(127.5,) * 3, std=(127.5,) * 3),
+        "0 to 255": MeanStd(mean=(0.0,) * 3, std=(1.0,) * 3),
+        "mean and deviation of pixels": PerPixel.fit(images),
+        "mean and deviation of each image": PerImage(),
+    }
+
+
+_WHITENINGS: dict[str, type[Preprocessing]] = {
+    "contrast normalization, ZCA": GcnZca,
+    "ZCA as by Keras": KerasZca,
+}
+
+
+def _whitening(images: NDArray[np.uint8]) -> dict[str, Preprocessing]:
+    return {name: kind.fit(images) for name, kind in _WHITENINGS.items()}
+
+
+def _combinations(
+    found: Iterable[Recognized], kinds: Iterable[str], colours: Sequence[bool]
+) -> list[Combination]:
+    return [
+        Combination(each, kind, bgr)
+        for each, bgr, kind in itertools.product(found, colours, kinds)
+    ]
+
+
+def _for_rgb(combination: Combination) -> Recognized:
+    """Return the network for red, green, blue.
+
+    One that was trained on blue, green, red is the same as one whose first kernel has
+    its channels the other way round; all preprocessing treats the channels alike.
+    """
+    found = combination.found
+    if not combination.bgr:
+        return found
+    kernel = found.arrays["conv1"]["kernel"][:, :, ::-1]
+    conv1 = found.arrays["conv1"] | {"kernel": np.ascontiguousarray(kernel)}
+    return dataclasses.replace(found, arrays=found.arrays | {"conv1": conv1})
+
+
+class _Bench:
+    """Runs combinations on the same images, and keeps what several of them need."""
+
+    def __init__(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64], precision: str
+    ) -> None:
+        self._images, self._labels = images, labels
+        self._policy = choose(precision).policy
+        self._inputs: dict[str, NDArray[np.float32]] = {}
+        self._networks: dict[Wiring, tuple[Any, Any]] = {}
+        self._filled: Any = None
+
+    def add(self, kinds: dict[str, Preprocessing]) -> None:
+        """Preprocess the images in some more ways."""
+        for name, kind in kinds.items():
+            self._inputs[name] = kind.apply_to_all(self._images)
+
+    def round(
+        self,
+        combinations: Sequence[Combination],
+        count: int,
+        report: Callable[[int, int], None],
+    ) -> list[Trial]:
+        """Try combinations on the first images, and rank them."""
+        trials = []
+        for done, combination in enumerate(combinations, start=1):
+            trials.append(Trial(combination, self._correct(combination, count)))
+            report(done, len(combinations))
+        return _ranked(trials)
+
+    def _correct(self, combination: Combination, count: int) -> NDArray[np.bool_]:
+        forward = self._network(combination)
+        inputs = self._inputs[combination.preprocessing][:count]
+        predicted = [
+            forward(inputs[start : start + BATCH_IMAGES]).numpy()
+            for start in range(0, len(inputs), BATCH_IMAGES)
+        ]
+        return np.asarray(np.concatenate(predicted) == self._labels[: len(inputs)])
+
+    def _network(self, combination: Combination) -> Any:
+        """Return the compiled network of a combination, its weights in place."""
+        found = combination.found
+        if found.wiring not in self._networks:
+            self._networks[found.wiring] = _compiled(found, self._policy)
+        model, forward = self._networks[found.wiring]
+        key = (model, found, combination.bgr)
+        if self._filled != key:
+            weights.fill(model, _for_rgb(combination))
+            self._filled = key
+        return forward
+
+
+def _compiled(found: Recognized, policy: str) -> tuple[Any, Any]:
+    """Build a network, and what predicts a class from preprocessed images with it."""
+    model = build_model(found.config, found.wiring, policy=policy)
+    signature = [tf.TensorSpec((None, 32, 32, 3), tf.float32)]
+    forward = tf.function(
+        lambda images: tf.argmax(model(images, training=False), axis=1),
+        input_signature=signature,
+    )
+    return model, forward
+
+
+def _ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """Rank trials by accuracy; of equals the first tried, which is the likeliest."""
+    return sorted(trials, key=lambda trial: -trial.accuracy)
+
+
+def _is_chance(best: Trial, trials: int, classes: int) -> bool:
+    """Whether the best of some trials is hardly better than guessing would be."""
+    if best.accuracy < LEAST_OVER_CHANCE / classes:
+        return True
+    return (
+        trials * binomial_tail(int(best.correct.sum()), len(best.correct), classes)
+        > CHANCE
+    )
+
+
+def binomial_tail(hits: int, images: int, classes: int) -> float:
+    """Return the probability to guess at least so many images rightly.
+
+    Args:
+        hits: 0 to `images`.
+        images: At least 1.
+        classes: Equally probable, at least 2.
+    """
+    logarithms = [
+        math.lgamma(images + 1)
+        - math.lgamma(n + 1)
+        - math.lgamma(images - n + 1)
+        - n * math.log(classes)
+        + (images - n) * math.log1p(-1 / classes)
+        for n in range(hits, images + 1)
+    ]
+    return min(1.0, math.fsum(map(math.exp, logarithms)))
+
+
+def _alike(one: Trial, other: Trial) -> bool:
+    """Whether two trials on the same images do not differ but by chance."""
+    images = min(len(one.correct), len(other.correct))
+    better = int((one.correct[:images] & ~other.correct[:images]).sum())
+    worse = int((~one.correct[:images] & other.correct[:images]).sum())
+    return abs(better - worse) <= _Z95 * math.sqrt(better + worse)
+
+
+def _sentence(trials: Sequence[Trial], random: bool, equals: int) -> str:
+    best = trials[0]
+    tried = (
+        f"What the file does not record was tried on training images, {len(trials)} "
+        f"{'combination' if len(trials) == 1 else 'combinations'} in all"
+    )
+    if random:
+        return (
+            f"{tried}, and none is much better than guessing: the best is right on "
+            f"{best.accuracy:.1%} of {len(best.correct):,}. Its weights are random, or "
+            "of other images than these."
+        )
+    words = best.combination.words
+    told = "; ".join(f"{name}: {word}" for name, word in words.items())
+    sentence = (
+        f"{tried}. Inferred: {told}, right on {best.accuracy:.1%} of "
+        f"{len(best.correct):,}."
+    )
+    if equals:
+        others = "one other does" if equals == 1 else f"{equals} others do"
+        sentence += f" At least {others} as well, within chance."
+    return sentence
