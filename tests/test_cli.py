@@ -153,10 +153,16 @@ def start(*arguments, records=13, command=None):
     )
     metrics = Path(os.environ["WRN_HOME"]) / "broken" / "metrics.jsonl"
     deadline = time.monotonic() + 120
-    while not metrics.exists() or metrics.read_bytes().count(b"\n") < records:
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    try:
+        while not metrics.exists() or metrics.read_bytes().count(b"\n") < records:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    except BaseException:
+        # Left running, it would fail whichever test comes next.
+        process.kill()
+        process.communicate()
+        raise
     return process
 
 

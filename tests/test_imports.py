@@ -17,6 +17,8 @@ LIGHT_MODULES = (
     "wrn.weights",
     "wrn.speed",
     "wrn.estimate",
+    "wrn.recipes",
+    "wrn.cli",
 )
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
