@@ -6,6 +6,8 @@ layers. Settings that leave the logits alone (initializers, regularizers) are le
 
 import numpy as np
 
+from tests.conftest import striped_images
+
 ROLES = ("kernel", "bias")
 
 
@@ -155,9 +157,9 @@ def keras_contrib(keras, blocks, k):
     return keras.Model(image, keras.layers.Dense(10, activation="softmax")(x))
 
 
-def chris4540(keras, blocks, k):
+def chris4540(keras, blocks, k, *, bias=False):
     """DD2412-adl-proj: as the authors, added in the other order."""
-    program = Program(keras)
+    program = Program(keras, bias=bias)
     image = program.image()
     x = program.conv(image, 16)
     channels = 16
@@ -188,8 +190,38 @@ PROGRAMS = {
 }
 
 
+def train(model, steps=4, seed=0):
+    """Train a network a little, from weights that are random and nowhere trivial.
+
+    The moving statistics follow fast, so that they are those of the trained network.
+    """
+    import tensorflow as tf
+
+    randomize(model, seed)
+    norms = [f for f in model.layers if "BatchNormalization" in type(f).__name__]
+    settings = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.5
+    data = striped_images(16 * steps, seed=seed)
+    for batch in np.split(np.arange(16 * steps), steps):
+        images = (data.images[batch].astype(np.float32) - 60) / 50
+        with tf.GradientTape() as tape:
+            outputs = model(images, training=True)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    data.labels[batch], outputs
+                )
+            )
+        variables = model.trainable_variables
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
+        for variable, gradient in zip(variables, gradients, strict=True):
+            variable.assign_sub(0.1 * gradient)
+    for layer, momentum in zip(norms, settings, strict=True):
+        layer.momentum = momentum
+
+
 def randomize(model, seed=0):
-    """Give every weight a value as after a training, batch-norm statistics included."""
+    """Give every weight a value that keeps the scale, statistics included."""
     random = np.random.default_rng(seed)
     for layer in model.layers:
         values = [well_scaled(random, w.shape) for w in layer.get_weights()]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from wrn.converting import convert
 from wrn.errors import WeightsError
 from wrn.evaluation import load_weights
 from wrn.model import build_model
+from wrn.wiring import EDWARD2_V2
 
 BLOCKS, K = 2, 2
 
@@ -38,7 +40,7 @@ def source(tf_keras, images):
     def make(name, blocks=BLOCKS, k=K):
         if (name, blocks, k) not in made:
             model = programs.PROGRAMS[name](tf_keras, blocks, k)
-            programs.randomize(model)
+            programs.train(model)
             expected = programs.logits(tf_keras, model, images)
             # Large enough that an error would show, small enough for 1e-4.
             assert 0.3 < expected.std() < 10, expected.std()
@@ -83,13 +85,14 @@ def test_whole_models_describe_themselves(tmp_path, source, images, name, ending
 
 
 @pytest.mark.parametrize("deviations", [True, False])
-def test_keras_1_on_theano(tmp_path, images, deviations):
+def test_keras_1_on_theano(tmp_path, source, images, deviations):
     """asmith26's own setting: all conversions of numbers in one file."""
-    network = keras_1.Network(deviations=deviations)
+    trained, _ = source("asmith26", 1)
+    network = keras_1.Network(trained, deviations=deviations)
     expected = network.logits(images[0].transpose(2, 0, 1))
     assert 0.3 < expected.std() < 10, expected.std()
     path = tmp_path / "weights"
-    keras_1.write(path, network, version="1.0.3" if deviations else "1.0.7")
+    keras_1.write(path, network.weights, version="1.0.3" if deviations else "1.0.7")
     found = weights.recognize(weights.read(path))
     assert found.config.name == "WRN-10-2"
     assert (found.wiring.name, found.wiring.padding) == ("asmith26", "symmetric")
@@ -102,11 +105,11 @@ def test_keras_1_on_theano(tmp_path, images, deviations):
     assert_gives(found, images[:1], expected[None])
 
 
-def test_keras_1_without_its_version(tmp_path, images):
+def test_keras_1_without_its_version(tmp_path, source, images):
     """What the file does not record is said, and can be told."""
-    network = keras_1.Network()
+    network = keras_1.Network(source("asmith26", 1)[0])
     expected = network.logits(images[0].transpose(2, 0, 1))
-    path = keras_1.write(tmp_path / "weights", network)
+    path = keras_1.write(tmp_path / "weights", network.weights)
     file = weights.read(path)
     found = weights.recognize(file)
     assert found.reading.theano
@@ -115,8 +118,74 @@ def test_keras_1_without_its_version(tmp_path, images):
     told = weights.recognize(file, wiring=found.wiring, reading=reading)
     assert_gives(told, images[:1], expected[None])
     # TensorFlow's names: neither rotated nor padded on both sides.
-    keras_1.write(path, network, suffix=":0")
+    keras_1.write(path, network.weights, suffix=":0")
     assert not weights.recognize(weights.read(path)).reading.theano
+
+
+@pytest.mark.parametrize("channels_first", [False, True])
+@pytest.mark.parametrize("name", ["asmith26", "titu1994", "keras-contrib"])
+def test_keras_1_on_tensorflow(tmp_path, source, images, name, channels_first):
+    """Neither rotated nor padded on both sides, in either order of dimensions."""
+    model, expected = source(name)
+    path = tmp_path / "weights.h5"
+    layers = keras_1.layers_of(model, channels_first=channels_first)
+    keras_1.write(path, layers, version="1.2.2", suffix=":0")
+    found = weights.recognize(weights.read(path))
+    assert (found.wiring.name, found.wiring.padding) == (name, "tensorflow")
+    told = " ".join(found.conversions)
+    assert ("transposed" in told) == channels_first
+    assert "rotated" not in told
+    assert_gives(found, images, expected)
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_keras_0(tmp_path, tf_keras, images, graph):
+    """Nothing is named, all layers have biases, statistics are deviations."""
+    trained = programs.chris4540(tf_keras, 1, K, bias=True)
+    programs.train(trained)
+    network = keras_1.Network(trained)
+    expected = network.logits(images[0].transpose(2, 0, 1))
+    assert 0.3 < expected.std() < 10, expected.std()
+    path = tmp_path / "weights.h5"
+    keras_1.write_keras_0(path, network.weights, graph=graph)
+    file = weights.read(path)
+    assert (file.format, file.writer) == ("keras 0", "Keras 0.3 or earlier")
+    found = weights.recognize(file)
+    assert found.config.name == "WRN-10-2"
+    assert (found.wiring.name, found.wiring.conv_bias) == ("authors", True)
+    assert found.wiring.epsilon == keras_1.EPSILON
+    assert not found.certain
+    assert "keras-contrib" in [wiring.name for wiring in found.alternatives]
+    assert "Theano is assumed" in " ".join(found.notes)
+    assert_gives(found, images[:1], expected[None])
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5", ".keras"])
+def test_keras_3(tmp_path, source, images, ending):
+    """The same network in Keras 3, which writes what it writes."""
+    import keras
+
+    trained, expected = source("edward2-v2")
+    model = programs.edward2_v2(keras, BLOCKS, K)
+    for layer, like in zip(model.layers, trained.layers, strict=True):
+        layer.set_weights(like.get_weights())
+    path = tmp_path / f"model{ending}"
+    (model.save_weights if ending == ".weights.h5" else model.save)(path)
+    file = weights.read(path)
+    found = weights.recognize(file, wiring=EDWARD2_V2)
+    assert_gives(found, images, expected)
+    if ending != ".weights.h5":
+        assert weights.recognize(file).wiring.name == "edward2-v2"
+
+
+def test_older_weights_h5(tmp_path, source, images):
+    """tf.keras of 2022 called the group of layers otherwise."""
+    model, expected = source("asmith26")
+    path = tmp_path / "model.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path, "a") as file:
+        file.move("layers", "_layer_checkpoint_dependencies")
+    assert_gives(weights.recognize(weights.read(path)), images, expected)
 
 
 @pytest.mark.parametrize("name", ["edward2-v1", "edward2-v2", "asmith26", "chris4540"])

@@ -346,11 +346,12 @@ def test_kernels_of_theano_are_rotated(path):
             np.testing.assert_array_equal(np.rot90(kernel, 2), layer.weights[0])
 
 
-def test_keras_0_is_refused(path):
+def test_gaps_in_files_of_keras_0_are_refused(path):
     with h5py.File(path, "w") as file:
         file.attrs["nb_layers"] = 1
         file["layer_0/param_0"] = np.ones((16, 3, 3, 3))
-    with pytest.raises(WeightsError, match=r"Keras 0\.3"):
+        file["layer_0/param_2"] = np.ones(16)
+    with pytest.raises(WeightsError, match=r"without gaps.*Received.*param_2"):
         weights.read(path)
 
 

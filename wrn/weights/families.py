@@ -60,7 +60,7 @@ def choose(file: WeightFile, shapes: Shapes, hints: Hints, reading: Reading) -> 
         hints: What it tells beside.
         reading: How its numbers are meant.
     """
-    family = _family(shapes, hints)
+    family = _family(file, shapes, hints)
     wiring = _fitted(family, file, shapes, hints, reading)
     certain = hints.shortcut is not None or (
         hints.described and wiring.order != "pre-activation"
@@ -82,7 +82,7 @@ def choose(file: WeightFile, shapes: Shapes, hints: Hints, reading: Reading) -> 
     return Choice(wiring, certain, tuple(reasons), alternatives)
 
 
-def _family(shapes: Shapes, hints: Hints) -> Wiring:
+def _family(file: WeightFile, shapes: Shapes, hints: Hints) -> Wiring:
     """Choose the known program that fits best."""
     if shapes.flattened:
         return ASMITH26
@@ -97,7 +97,8 @@ def _family(shapes: Shapes, hints: Hints) -> Wiring:
         return CHRIS4540 if known else EDWARD2_V2
     if not (shapes.group_norm and shapes.final_norm):
         return TITU1994_2017
-    if shapes.projects_all and hints.padding != "symmetric":
+    # What titu1994 wired so came after Keras 0.
+    if shapes.projects_all and hints.padding != "symmetric" and not file.is_keras_0:
         return TITU1994
     return AUTHORS
 
@@ -109,12 +110,16 @@ def _fitted(
     first_group = "in every group" if shapes.projects_all else "where channels change"
     padding = hints.padding or "tensorflow"
     pre_activation = family.order == "pre-activation"
+    downsampling = "max pooling" if hints.max_pooling else "stride"
+    if file.is_keras_0:
+        # It lists no layer but those with weights.
+        downsampling = family.downsampling
     wiring = family.replace(
         projection=first_group
         if shapes.config.widen_factor == 1
         else family.projection,
         shortcut=(pre_activation and hints.shortcut) or family.shortcut,
-        downsampling="max pooling" if hints.max_pooling else "stride",
+        downsampling=downsampling,
         padding="symmetric" if reading.theano else padding,
         conv_bias=shapes.conv_bias,
         dense_bias=shapes.dense_bias,
@@ -127,18 +132,19 @@ def _fitted(
         theano = "flattened, theano" if reading.theano else "flattened, tensorflow"
         wiring = wiring.replace(head=theano)
     # What none of the programs connects so has no name.
-    return wiring if _alike(wiring, family) else wiring.replace(name="other")
+    return wiring if _alike(wiring, family, file) else wiring.replace(name="other")
 
 
 def _epsilon(family: Wiring, file: WeightFile) -> float:
-    return default_epsilon(file) if family in _KERAS_DEFAULTS else family.epsilon
+    by_default = family in _KERAS_DEFAULTS or file.is_keras_0
+    return default_epsilon(file) if by_default else family.epsilon
 
 
-def _alike(wiring: Wiring, family: Wiring) -> bool:
+def _alike(wiring: Wiring, family: Wiring, file: WeightFile) -> bool:
     """Whether two wirings connect alike but for what Keras's backend decides.
 
     The settings of batch normalization may differ, too, and so may the normalizations
-    that one program had and lost.
+    that one program had and lost. In Keras 0 all layers with a kernel have a bias.
     """
     free: dict[str, object] = {
         "name": family.name,
@@ -150,6 +156,9 @@ def _alike(wiring: Wiring, family: Wiring) -> bool:
     if family == TITU1994_2017:
         free["group_norm"] = family.group_norm
         free["final_norm"] = family.final_norm
+    if file.is_keras_0:
+        free["conv_bias"] = family.conv_bias
+        free["dense_bias"] = family.dense_bias
     if family.name == "authors":
         free["padding"] = wiring.padding
     same_head = wiring.head.split(",")[0] == family.head.split(",")[0]

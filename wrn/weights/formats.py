@@ -3,6 +3,8 @@
     format           layout
     weights.h5       layers/<class>_<n>/vars/<i>: Keras 3, tf_keras from 2.12. Layers
                      of one class are numbered in order; classes are not interleaved.
+    keras 0          layer_<n>/param_<i> of `Sequential`, graph/param_<i> of `Graph`:
+                     Keras 0.1 to 0.3, which names nothing
     legacy weights   root attribute `layer_names`, and `weight_names` in each layer's
                      group: Keras 1 and 2
     legacy model     the same below `model_weights`: Keras 1.0.7 to 3
@@ -13,17 +15,21 @@ JSON, for hints; no model is built from it.
 """
 
 import json
+import operator
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
 from wrn.errors import WeightsError
 from wrn.weights.reader import Array, Dump, dump, quote
 
-Format = Literal["weights.h5", "legacy weights", "legacy model", "keras archive"]
+Format = Literal[
+    "keras 0", "legacy weights", "legacy model", "weights.h5", "keras archive"
+]
 
 MAX_METADATA = 2**20
 #: Of lists and objects in JSON; a model's description has some twenty.
@@ -80,6 +86,11 @@ class WeightFile:
     suffixed: bool = False
 
     @property
+    def is_keras_0(self) -> bool:
+        """Whether Keras 0.3 or one before it wrote it."""
+        return self.format == "keras 0"
+
+    @property
     def is_keras_1(self) -> bool:
         """Whether Keras 1 wrote it, which records its version in full models only."""
         legacy = self.format.startswith("legacy")
@@ -113,17 +124,72 @@ def read(path: str | Path) -> WeightFile:
     if any("vars" in path.split("/") for path in found.arrays):
         file = _read_weights_h5(found, metadata, config)
         return replace(file, preprocessing=_preprocessing(found))
-    if "layer_0/param_0" in found.arrays:
-        raise WeightsError(
-            "Expected a file of Keras 2 or 3. Received: one of Keras 0.3, which does "
-            "not name its weights"
-        )
+    if any(_PARAMETER.fullmatch(path) for path in found.arrays):
+        return _read_keras_0(found, metadata)
     names = sorted({p.split("/")[0] for p in (*found.groups, *found.arrays)} - {""})
     raise WeightsError(
         "This HDF5 file is no weight file of Keras. Expected the group 'layers' or "
         "the attribute 'layer_names'. Received: "
         + (", ".join(map(quote, names[:5])) or "an empty file")
     )
+
+
+#: Where Keras 0.3 keeps a weight (`save_weights` in its models.py).
+_PARAMETER = re.compile(r"(layer_\d{1,9}|graph)/param_(\d{1,9})", re.ASCII)
+
+
+def _read_keras_0(found: Dump, metadata: dict[str, Any]) -> WeightFile:
+    """Read the layout in which weights are numbered, and nothing is named."""
+    groups: dict[str, list[Array]] = {}
+    for path in sorted(found.arrays, key=_natural):
+        match = _PARAMETER.fullmatch(path)
+        if match is None:
+            continue
+        arrays = groups.setdefault(match[1], [])
+        if int(match[2]) != len(arrays):
+            raise WeightsError(
+                f"Expected the weights of {quote(match[1])} to be numbered from 0 "
+                f"without gaps. Received: {quote(path)} as number {len(arrays)}"
+            )
+        arrays.append(found.arrays[path])
+    layers = [
+        layer for name, of in groups.items() for layer in _split_numbered(name, of)
+    ]
+    return WeightFile(
+        format="keras 0",
+        keras_version=None,
+        backend=None,
+        writer="Keras 0.3 or earlier",
+        layers=tuple(layers),
+        metadata=metadata,
+        config={},
+    )
+
+
+def _split_numbered(group: str, arrays: list[Array]) -> list[FileLayer]:
+    """Tell layers apart in a list of weights, by their ranks.
+
+    Vectors come as the bias after a kernel and as the four of batch normalization:
+    a bias is what is left over by four.
+    """
+    layers = []
+    start = 0
+    while start < len(arrays):
+        end = start + 4
+        if arrays[start].ndim > 1:
+            rest = (array.ndim > 1 for array in arrays[start + 1 :])
+            vectors = len(list(takewhile(operator.not_, rest)))
+            end = start + 1 + vectors % 4
+        weights = enumerate(arrays[start:end], start)
+        layers.append(
+            FileLayer(
+                name=f"{group}/param_{start}",
+                kind="",
+                weights=tuple((f"param_{i}", array) for i, array in weights),
+            )
+        )
+        start = end
+    return layers
 
 
 def _read_legacy(

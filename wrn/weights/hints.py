@@ -74,9 +74,9 @@ def read_hints(file: WeightFile, layers: list[Found], channels_first: bool) -> H
     described = list(_described_layers(file.config))
     tokens = "".join(map(_described_token, described))
     if not described and file.format.startswith("legacy"):
-        found = {id(f.layer): f for f in layers}
+        found = iter(layers)
         tokens = "".join(
-            _array_token(found[id(layer)]) if id(layer) in found else _token(layer.name)
+            _array_token(next(found)) if layer.weights else _token(layer.name)
             for layer in file.layers
         )
     names = [layer.name for layer in file.layers if not layer.weights]

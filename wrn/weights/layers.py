@@ -46,7 +46,7 @@ class Found:
 
 
 def has_channels_first_kernels(file: WeightFile) -> bool:
-    """Whether kernels are (out, in, height, width), as only Keras 1 writes them."""
+    """Whether kernels are (out, in, height, width), as Keras 0 and 1 write them."""
     shapes = [
         array.shape
         for layer in file.layers
@@ -54,7 +54,7 @@ def has_channels_first_kernels(file: WeightFile) -> bool:
         if array.ndim == 4
     ]
     return (
-        file.is_keras_1
+        (file.is_keras_0 or file.is_keras_1)
         and bool(shapes)
         and all(shape[2:] in KERNELS for shape in shapes)
         and not all(shape[:2] in KERNELS for shape in shapes)

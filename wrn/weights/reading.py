@@ -47,14 +47,19 @@ def wrote_theano(file: WeightFile) -> bool:
     """Whether Keras's Theano backend wrote a file.
 
     Keras 1 does not record its backend, but only TensorFlow calls variables `…:0`.
+    Keras 0 names nothing; Theano was its backend unless one chose otherwise.
     """
     if file.backend is not None:
         return file.backend == "theano"
+    if file.is_keras_0:
+        return True
     return file.is_keras_1 and not file.suffixed
 
 
 def keeps_deviations(file: WeightFile) -> bool:
     """Whether a file's Keras keeps standard deviations; not if it is not recorded."""
+    if file.is_keras_0:
+        return True
     version = _version(file)
     return file.is_keras_1 and version is not None and version < (1, 0, 7)
 
@@ -64,6 +69,8 @@ def default_epsilon(file: WeightFile) -> float:
 
     Where the file does not record which Keras 1 wrote it, the value of most of 2016.
     """
+    if file.is_keras_0:
+        return 1e-6
     version = _version(file)
     if version is None:
         return 1e-5 if file.is_keras_1 else 1e-3
@@ -75,17 +82,18 @@ def default_epsilon(file: WeightFile) -> float:
 def readings(file: WeightFile, read: Reading) -> tuple[Reading, ...]:
     """Return all ways to read a file that it does not rule out, the likeliest first.
 
-    Only Keras 1 leaves it open: it records no backend, and in its first releases no
-    version either.
+    Only Keras 0 and 1 leave it open: they record no backend, and most files of Keras 1
+    no version either.
 
     Args:
         file: The file.
         read: The likeliest.
     """
-    if not file.is_keras_1:
+    if not (file.is_keras_1 or file.is_keras_0):
         return (read,)
     theano = (read.theano, not read.theano) if file.backend is None else (read.theano,)
-    deviations = (False, True) if _version(file) is None else (read.deviations,)
+    unknown = file.is_keras_1 and _version(file) is None
+    deviations = (False, True) if unknown else (read.deviations,)
     return tuple(
         replace(read, theano=rotated, deviations=kept)
         for rotated in theano
@@ -95,6 +103,11 @@ def readings(file: WeightFile, read: Reading) -> tuple[Reading, ...]:
 
 def assumptions(file: WeightFile) -> tuple[str, ...]:
     """Say what was assumed of how the numbers are meant, where nothing tells."""
+    if file.is_keras_0:
+        return (
+            "Keras 0 does not record its backend: Theano is assumed, which was the "
+            "usual one.",
+        )
     if not file.is_keras_1 or _version(file) is not None:
         return ()
     return (
@@ -158,7 +171,7 @@ def conversions(file: WeightFile, reading: Reading, flattened: bool) -> tuple[st
     if reading.channels_first:
         told.append("Kernels were transposed from (out, in, height, width).")
     if reading.theano:
-        if file.backend == "theano":
+        if file.backend == "theano" or file.is_keras_0:
             why = "because the file was written on Theano"
         elif wrote_theano(file):
             why = "because its weights are not called '…:0', so that Theano wrote it"

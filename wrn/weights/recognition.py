@@ -107,7 +107,7 @@ def recognize(
         flattened_channels_first=hints.flattens_channels_first,
     )
     own = _own_wiring(file)
-    shapes = infer(layers, _may_be_biased(own, hints))
+    shapes = infer(layers, _may_be_biased(file, own, hints))
     if hints.order == "post-activation" and shapes.config.widen_factor == 1:
         raise refusal(
             f"This looks like a post-activation ResNet-{shapes.config.depth - 2}: "
@@ -154,8 +154,11 @@ def _own_wiring(file: WeightFile) -> Wiring | None:
         ) from None
 
 
-def _may_be_biased(own: Wiring | None, hints: Hints) -> bool:
+def _may_be_biased(file: WeightFile, own: Wiring | None, hints: Hints) -> bool:
     """Whether biases in convolutions do not make it another network."""
+    if file.is_keras_0:
+        # Its convolutions cannot do without.
+        return True
     if own is not None:
         return own.conv_bias
     return hints.order in ("pre-activation", "activation before addition")
