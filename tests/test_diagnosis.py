@@ -87,12 +87,15 @@ def test_preprocessing_is_found(trained, tmp_path):
     layers = layers_of(source)
     std = MeanStd.fit(dataset.train.images).std
     first_kernel(layers)[0] *= 255 / np.asarray(std, np.float32)[:, None]
-    path = weight_files.write_legacy(tmp_path / "scaled.h5", layers)
+    # With this project's names it is connected as the authors' network is.
+    path = tmp_path / "scaled.weights.h5"
+    weight_files.write_weights_h5(path, layers, own_names=True)
     found = diagnose(path, dataset, "float32")
     assert found.to_dict()["inferred"]["preprocessing"] == "0 to 1, less the mean"
     trials = found.to_dict()["trials"]
     assert trials[0]["accuracy"] > 0.9
     assert trials[0]["images"] == 200
+    assert trials[0]["misfit"] < 0.5
     assert len({json.dumps(trial) for trial in trials}) == len(trials)
 
 

@@ -4,14 +4,15 @@ A file may leave open how its kernels and statistics are meant, how its layers a
 connected, what was done to the images and in which order their colours came. Every
 combination is tried on training images, so that the accuracy on test images that
 follows is not one that was selected. Many are tried on few images; the best go on to
-more of them. Whitening takes its time to fit, and is tried only where nothing else
-gets half of the images right.
+more of them. Of the last that accuracy cannot tell apart the winner is the one whose
+batch normalizations see what their statistics say. Whitening takes its time to fit, and
+is tried only where nothing else gets half of the images right.
 """
 
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from wrn.devices import choose
 from wrn.evaluation import LoadedWeights, restore
 from wrn.inference import BATCH_IMAGES
 from wrn.model import build_model
+from wrn.moments import misfit
 from wrn.preprocessing import (
     GcnZca,
     KerasZca,
@@ -36,10 +38,13 @@ from wrn.preprocessing import (
     read_preprocessing,
 )
 from wrn.weights import Recognized, WeightFile
-from wrn.wiring import Wiring
+from wrn.wiring import AUTHORS, Wiring
 
-#: How many images each round has, and how many combinations enter it.
-ROUNDS = ((100, None), (400, 8), (1000, 3))
+#: How many images every combination is tried on.
+FIRST_IMAGES = 100
+
+#: How many of the best go on, and to how many images.
+ROUNDS = ((8, 400), (3, 1000))
 
 #: Whitening is tried where the best of the first round gets no more right than this.
 WHITENING_BELOW = 0.5
@@ -93,10 +98,13 @@ class Trial:
     Attributes:
         combination: The combination.
         correct: bool (n,), whether each image was classified rightly.
+        misfit: Of the best, how far the inputs of batch normalization are from the
+            statistics in the file: `wrn.moments.misfit`.
     """
 
     combination: Combination
     correct: NDArray[np.bool_]
+    misfit: float | None = None
 
     @property
     def accuracy(self) -> float:
@@ -109,6 +117,7 @@ class Trial:
             **self.combination.words,
             "images": len(self.correct),
             "accuracy": self.accuracy,
+            "misfit": self.misfit,
         }
 
 
@@ -170,47 +179,56 @@ def diagnose(
     recorded = _recorded(file)
     if recorded and len(found) == 1:
         return None
-    images, labels = dataset.train.images, dataset.train.labels
-    bench = _Bench(images[: ROUNDS[-1][0]], labels[: ROUNDS[-1][0]], precision)
-    report = on_progress or (lambda done, total: None)
+    images = dataset.train.images
     kinds = {"recorded": recorded} if recorded else _quick(images)
-    colours = (False,) if recorded else (False, True)
-    entered = _combinations(found, kinds, colours)
-    first = ROUNDS[0][0]
+    bench = _Bench(dataset, precision, on_progress or (lambda done, total: None))
     bench.add(kinds)
-    kept = bench.round(entered, first, report)
+    colours = (False,) if recorded else (False, True)
+    kept = bench.round(_combinations(found, kinds, colours), FIRST_IMAGES)
     # Of fewer images than an image has values whitening makes no sense.
     whitens = not recorded and len(images) > images[0].size
     if whitens and kept[0].accuracy <= WHITENING_BELOW:
         whitening = _whitening(images[:WHITENING_IMAGES])
         bench.add(whitening)
         kinds |= whitening
-        more = _combinations(found, whitening, colours)
-        kept = _ranked(kept + bench.round(more, first, report))
-    for count, places in ROUNDS[1:]:
-        again = bench.round([t.combination for t in kept[:places]], count, report)
-        kept = again + kept[places:]
-    finalists = kept[: ROUNDS[-1][1]]
-    random = _is_chance(finalists[0], len(kept), found[0].config.classes)
-    equals = sum(_alike(finalists[0], other) for other in finalists[1:])
-    if random:
-        loaded = restore(file, found[0], precision)
-    else:
-        winner = finalists[0].combination
-        fitted = kinds[winner.preprocessing]
-        if winner.preprocessing in _WHITENINGS and len(images) > WHITENING_IMAGES:
-            fitted = _WHITENINGS[winner.preprocessing].fit(images)
-        loaded = restore(file, _for_rgb(winner), precision, fitted)
-        # What was assumed before counts no more.
-        notes = (*weights.differences(winner.found.wiring), *winner.found.conversions)
-        loaded = dataclasses.replace(loaded, notes=notes)
-    note = _sentence(kept, random, equals)
+        more = bench.round(_combinations(found, whitening, colours), FIRST_IMAGES)
+        kept = _ranked([*kept, *more])
+    for places, count in ROUNDS:
+        again = bench.round([trial.combination for trial in kept[:places]], count)
+        kept = [*again, *kept[places:]]
+    finalists = [bench.fitted(trial) for trial in kept[: ROUNDS[-1][0]]]
+    kept = [*_settled(finalists), *kept[len(finalists) :]]
+    random = _is_chance(kept[0], len(kept), found[0].config.classes)
+    equals = sum(_alike(kept[0], other) for other in kept[1 : len(finalists)])
+    loaded = (
+        restore(file, found[0], precision)
+        if random
+        else _understood_as(kept[0].combination, file, kinds, images, precision)
+    )
+    notes = (*loaded.notes, _sentence(kept, random, equals))
     return Diagnosis(
-        loaded=dataclasses.replace(loaded, notes=(*loaded.notes, note)),
+        loaded=dataclasses.replace(loaded, notes=notes),
         trials=tuple(kept),
         random=random,
         equals=equals,
     )
+
+
+def _understood_as(
+    winner: Combination,
+    file: WeightFile,
+    kinds: Mapping[str, Preprocessing],
+    images: NDArray[np.uint8],
+    precision: str,
+) -> LoadedWeights:
+    """Restore the network that a combination makes of a file."""
+    preprocessing = kinds[winner.preprocessing]
+    if winner.preprocessing in _WHITENINGS and len(images) > WHITENING_IMAGES:
+        preprocessing = _WHITENINGS[winner.preprocessing].fit(images)
+    loaded = restore(file, _for_rgb(winner), precision, preprocessing)
+    # What was assumed before counts no more.
+    notes = (*weights.differences(winner.found.wiring), *winner.found.conversions)
+    return dataclasses.replace(loaded, notes=notes)
 
 
 def _understood(file: WeightFile) -> Iterable[Recognized]:
@@ -218,9 +236,13 @@ def _understood(file: WeightFile) -> Iterable[Recognized]:
     likeliest = weights.recognize(file)
     for reading in weights.readings(file, likeliest.reading):
         found = weights.recognize(file, reading=reading)
-        yield found
-        for wiring in found.alternatives:
-            yield weights.recognize(file, reading=reading, wiring=wiring)
+        seen: list[Wiring] = []
+        for wiring in (found.wiring, *found.alternatives):
+            # Momentum matters in training only.
+            alike = wiring.replace(momentum=AUTHORS.momentum)
+            if alike not in seen:
+                seen.append(alike)
+                yield weights.recognize(file, reading=reading, wiring=wiring)
 
 
 def _recorded(file: WeightFile) -> Preprocessing | None:
@@ -279,31 +301,36 @@ class _Bench:
     """Runs combinations on the same images, and keeps what several of them need."""
 
     def __init__(
-        self, images: NDArray[np.uint8], labels: NDArray[np.int64], precision: str
+        self, dataset: Dataset, precision: str, report: Callable[[int, int], None]
     ) -> None:
-        self._images, self._labels = images, labels
+        most = ROUNDS[-1][1]
+        self._images = dataset.train.images[:most]
+        self._labels = dataset.train.labels[:most]
         self._policy = choose(precision).policy
+        self._report = report
         self._inputs: dict[str, NDArray[np.float32]] = {}
         self._networks: dict[Wiring, tuple[Any, Any]] = {}
         self._filled: Any = None
 
-    def add(self, kinds: dict[str, Preprocessing]) -> None:
+    def add(self, kinds: Mapping[str, Preprocessing]) -> None:
         """Preprocess the images in some more ways."""
         for name, kind in kinds.items():
             self._inputs[name] = kind.apply_to_all(self._images)
 
-    def round(
-        self,
-        combinations: Sequence[Combination],
-        count: int,
-        report: Callable[[int, int], None],
-    ) -> list[Trial]:
+    def round(self, combinations: Sequence[Combination], count: int) -> list[Trial]:
         """Try combinations on the first images, and rank them."""
         trials = []
         for done, combination in enumerate(combinations, start=1):
             trials.append(Trial(combination, self._correct(combination, count)))
-            report(done, len(combinations))
+            self._report(done, len(combinations))
         return _ranked(trials)
+
+    def fitted(self, trial: Trial) -> Trial:
+        """Measure how well a combination fits the statistics in the file."""
+        self._network(trial.combination)
+        model, _ = self._networks[trial.combination.found.wiring]
+        images = self._inputs[trial.combination.preprocessing][:BATCH_IMAGES]
+        return dataclasses.replace(trial, misfit=misfit(model, images))
 
     def _correct(self, combination: Combination, count: int) -> NDArray[np.bool_]:
         forward = self._network(combination)
@@ -341,6 +368,15 @@ def _compiled(found: Recognized, policy: str) -> tuple[Any, Any]:
 def _ranked(trials: Iterable[Trial]) -> list[Trial]:
     """Rank trials by accuracy; of equals the first tried, which is the likeliest."""
     return sorted(trials, key=lambda trial: -trial.accuracy)
+
+
+def _settled(finalists: Sequence[Trial]) -> list[Trial]:
+    """Put first, of those that accuracy cannot tell apart, the one that fits best."""
+    best = finalists[0]
+    return sorted(
+        finalists,
+        key=lambda trial: (not _alike(best, trial), trial.misfit or 0.0),
+    )
 
 
 def _is_chance(best: Trial, trials: int, classes: int) -> bool:
@@ -400,5 +436,8 @@ def _sentence(trials: Sequence[Trial], random: bool, equals: int) -> str:
     )
     if equals:
         others = "one other does" if equals == 1 else f"{equals} others do"
-        sentence += f" At least {others} as well, within chance."
+        sentence += (
+            f" At least {others} as well, within chance; the statistics in the file "
+            "fit this one best."
+        )
     return sentence

@@ -101,13 +101,20 @@ def _print_trials(trials: Sequence[dict[str, Any]]) -> None:
     """Print what was tried of a file that does not record all, the winner first."""
     header = tuple(trials[0])
     shown = [
-        tuple(f"{v:.1%}" if k == "accuracy" else f"{v}" for k, v in trial.items())
+        tuple(_shown(name, value) for name, value in trial.items())
         for trial in trials[:_TRIALS_SHOWN]
     ]
     print()
     print_table(header, shown)
     if len(trials) > _TRIALS_SHOWN:
         print(f"and {len(trials) - _TRIALS_SHOWN} more; --json lists them all")
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    formats = {"accuracy": ".1%", "misfit": ".2f"}
+    return format(value, formats.get(name, ""))
 
 
 def _weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
