@@ -102,12 +102,12 @@ def test_recipe_brings_its_settings_and_says_how_images_grow(page):
     assert "Images grow" not in text_of(page)
     page.selectbox(key="recipe").set_value("fast").run()
     assert not page.exception
-    assert page.number_input(key="train_fast_epochs").value == 70
+    assert page.number_input(key="train_fast_epochs").value == 80
     assert page.selectbox(key="train_fast_schedule").value == "one-cycle"
-    # A quarter of 52.5 epochs each for 16, 20, 24 and 28 pixels; then all.
+    # Half of 32 epochs each for 24 and 28 pixels; then all.
     assert (
-        "Images grow: 16 pixels from epoch 1, 20 pixels from epoch 15, 24 pixels from "
-        "epoch 28, 28 pixels from epoch 41, 32 pixels from epoch 54." in text_of(page)
+        "Images grow: 24 pixels from epoch 1, 28 pixels from epoch 17, 32 pixels from "
+        "epoch 33." in text_of(page)
     )
     # A peak after a quarter of the steps.
     rates = values(chart(page, "schedule")["data"][0]["y"])
@@ -115,7 +115,7 @@ def test_recipe_brings_its_settings_and_says_how_images_grow(page):
     assert rates.argmax() == pytest.approx(len(rates) / 4, abs=3)
     page.selectbox(key="train_fast_first_size").set_value(32).run()
     assert "Images grow" not in text_of(page)
-    assert "first_size: 16 → 32" in text_of(page)
+    assert "first_size: 24 → 32" in text_of(page)
 
 
 def test_images_that_are_not_here_yet_are_not_fetched_for_samples(

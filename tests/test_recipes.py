@@ -121,6 +121,6 @@ def test_command_line_starts_at_the_recipe_and_records_changes(
     assert (config.model.depth, config.train.epochs) == (16, 7)
     assert config.train.schedule == "one-cycle"
     assert config.recipe == "fast"
-    assert config.changed == ("epochs: 70 → 7",)
+    assert config.changed == ("epochs: 80 → 7",)
     assert cli.main(["train", "--recipe", "slow", *folder]) == 2
     assert "slow" in capsys.readouterr().err

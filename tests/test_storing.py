@@ -30,7 +30,9 @@ def test_the_card_tells_what_the_file_does(run, tmp_path):
     (kept,) = list_stored(tmp_path / "models")
     assert kept.name == card["name"] == "WRN-10-1"
     assert card["commit"] == commit()
-    assert card["recipe"].startswith("fast, with limit: none → 80; epochs: 70 → 1; ")
+    assert card["recipe"].startswith(
+        "fast, with cutout: 8 → 0; limit: none → 80; epochs: 80 → 1; "
+    )
     assert kept.card.test_accuracy == card["test_accuracy"]
     test = load_cached("synthetic").test
     for flip, accuracy in [
@@ -45,6 +47,19 @@ def test_the_card_tells_what_the_file_does(run, tmp_path):
         [record["train_accuracy"], record["test_accuracy"]]
         for record in run.metrics("epoch")
     ]
+
+
+def test_the_card_compares_with_the_recipe_as_it_is_now(tmp_path):
+    config = small(epochs=1)
+    data = dataclasses.replace(config.data, limit=80)
+    config = dataclasses.replace(config, data=data).with_recipe(
+        "fast", ("momentum: 0.5 → 0.9",)
+    )
+    run = RunStore(tmp_path / "runs").create(config, "older")
+    Execution(run).execute()
+    recipe = store(run, "synthetic", folder=tmp_path / "models")["recipe"]
+    assert recipe.startswith("fast, with cutout: 8 → 0; ")
+    assert "momentum" not in recipe
 
 
 def test_stored_weights_are_replaced_only_where_asked(run, tmp_path):

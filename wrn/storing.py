@@ -14,6 +14,7 @@ from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
 from wrn.evaluation import Evaluation, evaluate, load_weights
+from wrn.recipes import RECIPES, note
 from wrn.runs import Run
 from wrn.stored import ENDING, models_folder
 
@@ -122,7 +123,13 @@ def _write_card(path: Path, card: dict[str, Any]) -> None:
 
 
 def _recipe(config: RunConfig) -> str:
-    """Say by which recipe, and what was changed in it."""
+    """Say by which recipe, and what was changed in it.
+
+    What counts is the recipe as it is now, which is the one that a reader of the card
+    can look up; the run's own note may be of an earlier one.
+    """
+    if config.recipe in RECIPES:
+        config = note(config, config.recipe)
     if not config.changed:
         return config.recipe or ""
     return f"{config.recipe}, with {'; '.join(config.changed)}"
