@@ -8,6 +8,7 @@ from wrn.architecture import describe
 from wrn.config import WIRINGS, ModelConfig, TrainConfig
 from wrn.errors import ConfigError
 from wrn.model import build_model
+from wrn.weights import differences
 from wrn.wiring import AUTHORS, FAMILIES, TITU1994, Wiring
 
 
@@ -62,3 +63,10 @@ def test_wiring_is_checked_and_has_a_json_form():
     for wrong in ({"order": "random"}, {"epsilon": -1.0}, {"name": "x"}, {"bias": 1}):
         with pytest.raises(ConfigError, match="Received"):
             Wiring.from_dict(wrong)
+
+
+def test_only_a_narrow_network_differs_by_its_projections():
+    wiring = TITU1994.replace(padding="symmetric")
+    assert differences(wiring, 2) == ()
+    (sentence,) = differences(wiring, 1)
+    assert "all groups have a projection" in sentence

@@ -36,7 +36,7 @@ def show_diagnosis(diagnosis: Mapping[str, Any]) -> None:
                 "accuracy": st.column_config.NumberColumn("Accuracy", format="%.1f%%"),
                 "misfit": st.column_config.NumberColumn(
                     "Misfit",
-                    format="%.2f",
+                    format="%.3f",
                     help="How far the inputs of batch normalization are from the "
                     "statistics in the file, in nats a channel; 0 fits. Decides "
                     "between the best where their accuracy does not.",

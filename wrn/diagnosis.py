@@ -227,7 +227,9 @@ def _understood_as(
         preprocessing = _WHITENINGS[winner.preprocessing].fit(images)
     loaded = restore(file, _for_rgb(winner), precision, preprocessing)
     # What was assumed before counts no more.
-    notes = (*weights.differences(winner.found.wiring), *winner.found.conversions)
+    found = winner.found
+    differs = weights.differences(found.wiring, found.config.widen_factor)
+    notes = (*differs, *found.conversions)
     return dataclasses.replace(loaded, notes=notes)
 
 
@@ -238,8 +240,10 @@ def _understood(file: WeightFile) -> Iterable[Recognized]:
         found = weights.recognize(file, reading=reading)
         seen: list[Wiring] = []
         for wiring in (found.wiring, *found.alternatives):
-            # Momentum matters in training only.
+            # Momentum matters in training only, and wider networks project anyway.
             alike = wiring.replace(momentum=AUTHORS.momentum)
+            if found.config.widen_factor > 1:
+                alike = alike.replace(projection=AUTHORS.projection)
             if alike not in seen:
                 seen.append(alike)
                 yield weights.recognize(file, reading=reading, wiring=wiring)

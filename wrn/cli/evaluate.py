@@ -113,7 +113,7 @@ def _print_trials(trials: Sequence[dict[str, Any]]) -> None:
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return ""
-    formats = {"accuracy": ".1%", "misfit": ".2f"}
+    formats = {"accuracy": ".1%", "misfit": ".3f"}
     return format(value, formats.get(name, ""))
 
 

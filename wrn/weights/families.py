@@ -68,7 +68,10 @@ def choose(file: WeightFile, shapes: Shapes, hints: Hints, reading: Reading) -> 
     alternatives = (
         () if certain else _alternatives(wiring, file, shapes, hints, reading)
     )
-    reasons = [_reason(wiring, hints, certain, alternatives), *differences(wiring)]
+    reasons = [
+        _reason(wiring, hints, certain, alternatives),
+        *differences(wiring, shapes.config.widen_factor),
+    ]
     if hints.epsilon is None:
         reasons.append(
             "The file does not record the epsilon of batch normalization: "
@@ -219,8 +222,11 @@ _WHOSE = {
 }
 
 
-def differences(wiring: Wiring) -> tuple[str, ...]:
+def differences(wiring: Wiring, widen_factor: int) -> tuple[str, ...]:
     """Say how a network computes otherwise than the authors', one sentence at most."""
+    if widen_factor > 1:
+        # The authors' first group has a projection then, too.
+        wiring = wiring.replace(projection=AUTHORS.projection)
     parts = [
         words
         for setting, words in _DIFFERENCES.items()
