@@ -156,7 +156,7 @@ def test_samples_are_shown_when_asked_for_and_follow_the_settings(page, small_so
     assert len(pictures(page)) == 16
     assert pictures(page) != first
     page.selectbox(key="recipe").set_value("fast").run()
-    assert "shrunk to 16×16 pixels" in text_of(page)
+    assert "shrunk to 24×24 pixels" in text_of(page)
 
 
 def test_a_source_that_is_not_there_is_said_in_a_sentence(page, monkeypatch):

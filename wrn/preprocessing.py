@@ -384,9 +384,13 @@ class KerasZca(Preprocessing):
         return {"matrix": np.asarray(self.matrix)}
 
 
+#: What a network can be trained with here.
 KINDS: dict[str, type[Preprocessing]] = {
-    kind.kind: kind for kind in (MeanStd, GcnZca, KerasZca, PerPixel, PerImage)
+    kind.kind: kind for kind in (MeanStd, GcnZca, KerasZca)
 }
+
+#: What can be stored with weights.
+_STORED_KINDS = KINDS | {kind.kind: kind for kind in (PerPixel, PerImage)}
 
 
 def fit_preprocessing(kind: str, images: NDArray[np.uint8]) -> Preprocessing:
@@ -413,12 +417,12 @@ def read_preprocessing(stored: Any, arrays: Mapping[str, Any]) -> Preprocessing:
         WeightsError: If the kind is unknown, or a figure is missing or impossible.
     """
     received = stored.get("kind") if isinstance(stored, dict) else stored
-    for name, kind in KINDS.items():
+    for name, kind in _STORED_KINDS.items():
         if received == name:
             return kind.read(stored, arrays)
     raise WeightsError(
         "The preprocessing stored with the weights must be of the kind "
-        f"{', '.join(KINDS)}. Received: {received!r:.200}"
+        f"{', '.join(_STORED_KINDS)}. Received: {received!r:.200}"
     )
 
 
