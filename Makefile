@@ -22,7 +22,7 @@ test: lint types tools  ## lint, types and all tests, a real browser included
 	$(PYTEST) -m "not long" $(ARGS)
 
 check: lint types  ## lint, types and the fast tests: under a minute
-	$(PYTEST) -m "not slow and not browser and not long" $(ARGS)
+	$(PYTEST) -n 2 -m "not slow and not browser and not long" $(ARGS)
 
 test-long: $(VENV)/dev.stamp  ## the proofs that take minutes
 	$(PYTEST) -m long $(ARGS)

@@ -44,6 +44,8 @@ import tensorflow as tf
 from wrn import cli
 from wrn.session import Session
 
+pytestmark = pytest.mark.slow
+
 logical, dump, struck_at, signal = sys.argv[1:5]
 if int(logical) > 1:
     tf.config.set_logical_device_configuration(

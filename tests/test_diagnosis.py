@@ -20,6 +20,8 @@ from wrn.preprocessing import MeanStd, PerImage, PerPixel
 from wrn.runs import RunStore
 from wrn.training import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

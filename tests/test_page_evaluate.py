@@ -1,5 +1,7 @@
 """The Evaluate page, without a browser.
 
+pytestmark = pytest.mark.slow
+
 The network under test always answers "class 3", so its accuracy is the share of
 class 3 among the labels.
 """

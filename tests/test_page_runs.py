@@ -22,6 +22,8 @@ from ui.run_view import curve_points, epochs_done
 from wrn.jobs import manager
 from wrn.runs import RunStore, Status
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page() -> AppTest:

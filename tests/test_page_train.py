@@ -26,6 +26,8 @@ from wrn.data import CLASS_NAMES, sources
 from wrn.jobs import manager
 from wrn.runs import RunStore
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page() -> AppTest:

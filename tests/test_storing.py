@@ -15,6 +15,8 @@ from wrn.runs import RunStore
 from wrn.stored import list_stored
 from wrn.storing import store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path):

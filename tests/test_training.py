@@ -26,6 +26,8 @@ from wrn.session import Session, image_order, step_seed
 from wrn.training import train
 from wrn.wiring import FAMILIES
 
+pytestmark = pytest.mark.slow
+
 
 def small(epochs=2, dropout=0.2, **settings):
     """Return the settings of a training of a few seconds, exact to the bit."""

@@ -117,7 +117,7 @@ def test_before_the_start_a_person_sees_what_will_happen(fresh_server, page):
     )
     choose(page, "Recipe", "fast")
     expect(page.get_by_text("Images grow: 24 pixels from epoch 1")).to_be_visible()
-    expect(page.get_by_text("shrunk to 16×16 pixels")).to_be_visible()
+    expect(page.get_by_text("shrunk to 24×24 pixels")).to_be_visible()
     expect(samples).to_have_count(16)
     assert pixels(samples) != first
     expect(
