@@ -138,7 +138,7 @@ def _uploaded() -> ChosenWeights | None:
     upload = st.file_uploader(
         "Weight file",
         FILE_TYPES,
-        help="Written by Keras 1, 2 or 3, or by this program. It is read as plain "
+        help="Written by any Keras, 0.3 to 3, or by this program. It is read as plain "
         "numbers and never run. Nothing leaves this machine.",
         key=state.UPLOAD,
     )
