@@ -25,6 +25,8 @@ from wrn.runs import RunStore
 from wrn.schedule import learning_rate
 from wrn.session import AUGMENTATION, image_order, step_seed
 
+pytestmark = pytest.mark.slow
+
 #: A training of ten steps in two epochs, exact to the bit.
 SETTINGS = (
     "--depth 10 --widen-factor 1 --data synthetic --limit 200 --epochs 2 "
@@ -43,8 +45,6 @@ import numpy as np
 import tensorflow as tf
 from wrn import cli
 from wrn.session import Session
-
-pytestmark = pytest.mark.slow
 
 logical, dump, struck_at, signal = sys.argv[1:5]
 if int(logical) > 1:

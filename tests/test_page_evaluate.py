@@ -1,7 +1,5 @@
 """The Evaluate page, without a browser.
 
-pytestmark = pytest.mark.slow
-
 The network under test always answers "class 3", so its accuracy is the share of
 class 3 among the labels.
 """
@@ -29,6 +27,8 @@ from wrn.data import Dataset, sources
 from wrn.errors import WeightsError
 from wrn.runs import RunStore
 from wrn.weights.reader import MAX_FILE_BYTES
+
+pytestmark = pytest.mark.slow
 
 ANSWER = 3
 
