@@ -106,7 +106,7 @@ _CLASSES = {
     "Dense": "dense",
     "Add": "merge",
 }
-_ROLES = {
+ROLES = {
     "convolution2d": ("W", "b"),
     "batchnormalization": ("gamma", "beta", "running_mean", "running_std"),
     "dense": ("W", "b"),
@@ -130,7 +130,7 @@ def layers_of(model, *, channels_first=False):
             rows, classes = arrays[0].shape
             by_pixel = arrays[0].reshape(8, 8, rows // 64, classes)
             arrays[0] = by_pixel.transpose(2, 0, 1, 3).reshape(rows, classes)
-        roles = _ROLES.get(kind, ())
+        roles = ROLES.get(kind, ())
         listed.append((kind, dict(zip(roles, arrays, strict=False))))
     return listed
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 
-import h5py
 import numpy as np
 import pytest
 
@@ -36,20 +35,6 @@ def trained(tmp_path_factory):
     return run.last_weights, dataset
 
 
-def layers_of(source, depth=10, widen_factor=1):
-    """Return the layers of a file of this project, as Keras lists them."""
-    layers = weight_files.wide_resnet(depth, widen_factor)
-    with h5py.File(source) as file:
-        stored = {
-            group["vars"].attrs["name"]: group["vars"]
-            for group in file["layers"].values()
-        }
-        for layer in layers:
-            numbers = range(len(layer.weights))
-            layer.weights = [stored[layer.name][str(i)][()] for i in numbers]
-    return layers
-
-
 def first_kernel(layers):
     return next(layer for layer in layers if layer.kind == "conv").weights
 
@@ -63,7 +48,7 @@ def test_a_file_that_records_all_leaves_nothing_to_find_out(trained):
 def test_rotation_and_deviations_are_found(trained, tmp_path, deviations):
     """Keras 1 on Theano, without its version: nothing says what the numbers mean."""
     source, dataset = trained
-    layers = layers_of(source)
+    layers = weight_files.layers_of(source, 10, 1)
     for layer in layers:
         if layer.kind == "bn" and deviations:
             # Keras 1.0.6 divides by the deviation plus epsilon.
@@ -86,7 +71,7 @@ def test_rotation_and_deviations_are_found(trained, tmp_path, deviations):
 def test_preprocessing_is_found(trained, tmp_path):
     """A network for images of 0 to 1 less the mean: its first kernel is larger."""
     source, dataset = trained
-    layers = layers_of(source)
+    layers = weight_files.layers_of(source, 10, 1)
     std = MeanStd.fit(dataset.train.images).std
     first_kernel(layers)[0] *= 255 / np.asarray(std, np.float32)[:, None]
     # With this project's names it is connected as the authors' network is.
@@ -132,7 +117,7 @@ def test_a_random_network_is_whitened_in_vain(tmp_path):
 def test_the_order_of_colours_is_found(tmp_path, bgr):
     dataset = load_cached(str(real_images()))
     source = ROOT / "models" / "WRN-10-1.weights.h5"
-    layers = layers_of(source)
+    layers = weight_files.layers_of(source, 10, 1)
     kernel = first_kernel(layers)
     kernel[0] = kernel[0][:, :, ::-1] if bgr else kernel[0]
     path = weight_files.write_legacy(tmp_path / "colours.h5", layers)

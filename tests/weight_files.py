@@ -13,6 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tests import keras_1
+
 ROLES = {
     "conv": ["kernel", "bias"],
     "bn": ["gamma", "beta", "moving_mean", "moving_variance"],
@@ -217,35 +219,33 @@ def write_keras_1(path, layers, *, version=None, theano=True):
     degrees; its weights are not called `…:0`, and kernels are (out, in, height, width).
     """
     classes = {"conv": "convolution2d", "bn": "batchnormalization", "add": "merge"}
-    roles = {
-        "conv": ["W", "b"],
-        "bn": ["gamma", "beta", "running_mean", "running_std"],
-        "dense": ["W", "b"],
-    }
-    counts = Counter()
-    with h5py.File(path, "w") as file:
-        root = file
-        if version:
-            file.attrs["keras_version"] = version.encode()
-            root = file.create_group("model_weights")
-        names = []
+    listed = []
+    for layer in layers:
+        kind = classes.get(layer.kind, layer.kind)
+        arrays = [
+            array[::-1, ::-1].transpose(3, 2, 0, 1)
+            if theano and array.ndim == 4
+            else array
+            for array in layer.weights
+        ]
+        roles = keras_1.ROLES.get(kind, ())
+        listed.append((kind, dict(zip(roles, arrays, strict=False))))
+    suffix = "" if theano else ":0"
+    return keras_1.write(path, listed, version=version, suffix=suffix)
+
+
+def layers_of(source, depth, k):
+    """Return the layers of a file of this project, as Keras lists them."""
+    layers = wide_resnet(depth, k)
+    with h5py.File(source) as file:
+        stored = {
+            group["vars"].attrs["name"]: group["vars"]
+            for group in file["layers"].values()
+        }
         for layer in layers:
-            kind = classes.get(layer.kind, layer.kind)
-            counts[kind] += 1
-            name = f"{kind}_{counts[kind]}"
-            names.append(name.encode())
-            group = root.create_group(name)
-            labels = []
-            for role, array in zip(
-                roles.get(layer.kind, ()), layer.weights, strict=False
-            ):
-                labels.append(f"{name}_{role}" + ":0" * (not theano))
-                if theano and array.ndim == 4:
-                    array = array[::-1, ::-1].transpose(3, 2, 0, 1)
-                group[labels[-1]] = array
-            group.attrs["weight_names"] = [label.encode() for label in labels]
-        root.attrs["layer_names"] = names
-    return path
+            numbers = range(len(layer.weights))
+            layer.weights = [stored[layer.name][str(i)][()] for i in numbers]
+    return layers
 
 
 def rewrite_for_theano(source, path, depth, k):
@@ -254,17 +254,9 @@ def rewrite_for_theano(source, path, depth, k):
     That Theano wrote it, and the preprocessing, are recorded, so that nothing has to be
     guessed.
     """
-    layers = wide_resnet(depth, k)
     with h5py.File(source) as file:
         metadata = json.loads(file.attrs["wrn"])
-        stored = {
-            group["vars"].attrs["name"]: group["vars"]
-            for group in file["layers"].values()
-        }
-        for layer in layers:
-            numbers = range(len(layer.weights))
-            layer.weights = [stored[layer.name][str(i)][()] for i in numbers]
-    write_keras_1(path, layers, version="1.2.2")
+    write_keras_1(path, layers_of(source, depth, k), version="1.2.2")
     with h5py.File(path, "a") as file:
         file["model_weights"].attrs["backend"] = b"theano"
         kept = {"preprocessing": metadata["preprocessing"]}
