@@ -18,16 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn import weights
-from wrn.data import Dataset
-from wrn.devices import choose
+from wrn.data import Dataset, Images
 from wrn.evaluation import LoadedWeights, restore
-from wrn.inference import BATCH_IMAGES
-from wrn.model import build_model
-from wrn.moments import misfit
 from wrn.preprocessing import (
     GcnZca,
     KerasZca,
@@ -37,6 +32,7 @@ from wrn.preprocessing import (
     Preprocessing,
     read_preprocessing,
 )
+from wrn.trials import Bench, Combination, Trial, for_rgb, ranked
 from wrn.weights import Recognized, WeightFile
 from wrn.wiring import AUTHORS, Wiring
 
@@ -62,63 +58,6 @@ LEAST_OVER_CHANCE = 2.0
 #: Two combinations are told apart where one is right on so many more images than the
 #: other that it would happen by chance in one case of twenty (McNemar's test).
 _Z95 = 1.959963984540054
-
-
-@dataclass(frozen=True, eq=False)
-class Combination:
-    """One way to understand a file.
-
-    Attributes:
-        found: What the file holds, read so.
-        preprocessing: What is done to the images: its name in the table.
-        bgr: Whether the network was trained on blue, green, red.
-    """
-
-    found: Recognized
-    preprocessing: str
-    bgr: bool
-
-    @property
-    def words(self) -> dict[str, str]:
-        """How the file is understood, a word for each thing that can differ."""
-        reading = self.found.reading
-        return {
-            "kernels": "rotated" if reading.theano else "as they are",
-            "statistics": "deviations" if reading.deviations else "variances",
-            "wiring": self.found.wiring.name,
-            "preprocessing": self.preprocessing,
-            "colours": "BGR" if self.bgr else "RGB",
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """How a combination did.
-
-    Attributes:
-        combination: The combination.
-        correct: bool (n,), whether each image was classified rightly.
-        misfit: Of the best, how far the inputs of batch normalization are from the
-            statistics in the file: `wrn.moments.misfit`.
-    """
-
-    combination: Combination
-    correct: NDArray[np.bool_]
-    misfit: float | None = None
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction of the images classified rightly, 0 to 1."""
-        return float(self.correct.mean())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a row of the table as plain JSON types."""
-        return {
-            **self.combination.words,
-            "images": len(self.correct),
-            "accuracy": self.accuracy,
-            "misfit": self.misfit,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +120,9 @@ def diagnose(
         return None
     images = dataset.train.images
     kinds = {"recorded": recorded} if recorded else _quick(images)
-    bench = _Bench(dataset, precision, on_progress or (lambda done, total: None))
+    most = ROUNDS[-1][1]
+    sample = Images(images[:most], dataset.train.labels[:most])
+    bench = Bench(sample, precision, on_progress or (lambda done, total: None))
     bench.add(kinds)
     colours = (False,) if recorded else (False, True)
     kept = bench.round(_combinations(found, kinds, colours), FIRST_IMAGES)
@@ -192,7 +133,7 @@ def diagnose(
         bench.add(whitening)
         kinds |= whitening
         more = bench.round(_combinations(found, whitening, colours), FIRST_IMAGES)
-        kept = _ranked([*kept, *more])
+        kept = ranked([*kept, *more])
     for places, count in ROUNDS:
         again = bench.round([trial.combination for trial in kept[:places]], count)
         kept = [*again, *kept[places:]]
@@ -225,7 +166,7 @@ def _understood_as(
     preprocessing = kinds[winner.preprocessing]
     if winner.preprocessing in _WHITENINGS and len(images) > WHITENING_IMAGES:
         preprocessing = _WHITENINGS[winner.preprocessing].fit(images)
-    loaded = restore(file, _for_rgb(winner), precision, preprocessing)
+    loaded = restore(file, for_rgb(winner), precision, preprocessing)
     # What was assumed before counts no more.
     found = winner.found
     differs = weights.differences(found.wiring, found.config.widen_factor)
@@ -285,93 +226,6 @@ def _combinations(
         Combination(each, kind, bgr)
         for each, bgr, kind in itertools.product(found, colours, kinds)
     ]
-
-
-def _for_rgb(combination: Combination) -> Recognized:
-    """Return the network for red, green, blue.
-
-    One that was trained on blue, green, red is the same as one whose first kernel has
-    its channels the other way round; all preprocessing treats the channels alike.
-    """
-    found = combination.found
-    if not combination.bgr:
-        return found
-    kernel = found.arrays["conv1"]["kernel"][:, :, ::-1]
-    conv1 = found.arrays["conv1"] | {"kernel": np.ascontiguousarray(kernel)}
-    return dataclasses.replace(found, arrays=found.arrays | {"conv1": conv1})
-
-
-class _Bench:
-    """Runs combinations on the same images, and keeps what several of them need."""
-
-    def __init__(
-        self, dataset: Dataset, precision: str, report: Callable[[int, int], None]
-    ) -> None:
-        most = ROUNDS[-1][1]
-        self._images = dataset.train.images[:most]
-        self._labels = dataset.train.labels[:most]
-        self._policy = choose(precision).policy
-        self._report = report
-        self._inputs: dict[str, NDArray[np.float32]] = {}
-        self._networks: dict[Wiring, tuple[Any, Any]] = {}
-        self._filled: Any = None
-
-    def add(self, kinds: Mapping[str, Preprocessing]) -> None:
-        """Preprocess the images in some more ways."""
-        for name, kind in kinds.items():
-            self._inputs[name] = kind.apply_to_all(self._images)
-
-    def round(self, combinations: Sequence[Combination], count: int) -> list[Trial]:
-        """Try combinations on the first images, and rank them."""
-        trials = []
-        for done, combination in enumerate(combinations, start=1):
-            trials.append(Trial(combination, self._correct(combination, count)))
-            self._report(done, len(combinations))
-        return _ranked(trials)
-
-    def fitted(self, trial: Trial) -> Trial:
-        """Measure how well a combination fits the statistics in the file."""
-        self._network(trial.combination)
-        model, _ = self._networks[trial.combination.found.wiring]
-        images = self._inputs[trial.combination.preprocessing][:BATCH_IMAGES]
-        return dataclasses.replace(trial, misfit=misfit(model, images))
-
-    def _correct(self, combination: Combination, count: int) -> NDArray[np.bool_]:
-        forward = self._network(combination)
-        inputs = self._inputs[combination.preprocessing][:count]
-        predicted = [
-            forward(inputs[start : start + BATCH_IMAGES]).numpy()
-            for start in range(0, len(inputs), BATCH_IMAGES)
-        ]
-        return np.asarray(np.concatenate(predicted) == self._labels[: len(inputs)])
-
-    def _network(self, combination: Combination) -> Any:
-        """Return the compiled network of a combination, its weights in place."""
-        found = combination.found
-        if found.wiring not in self._networks:
-            self._networks[found.wiring] = _compiled(found, self._policy)
-        model, forward = self._networks[found.wiring]
-        key = (model, found, combination.bgr)
-        if self._filled != key:
-            weights.fill(model, _for_rgb(combination))
-            self._filled = key
-        return forward
-
-
-def _compiled(found: Recognized, policy: str) -> tuple[Any, Any]:
-    """Build a network, and what predicts a class from preprocessed images with it."""
-    model = build_model(found.config, found.wiring, policy=policy)
-    signature = [tf.TensorSpec((None, 32, 32, 3), tf.float32)]
-    forward = tf.function(
-        lambda images: tf.argmax(model(images, training=False), axis=1),
-        input_signature=signature,
-    )
-    return model, forward
-
-
-def _ranked(trials: Iterable[Trial]) -> list[Trial]:
-    """Rank trials by accuracy; of equals the first tried, which is the likeliest."""
-    return sorted(trials, key=lambda trial: -trial.accuracy)
 
 
 def _settled(finalists: Sequence[Trial]) -> list[Trial]:
