@@ -154,6 +154,19 @@ def cut_out(images: Any, centers: Any, size: int) -> Any:
     return tf.where(blank, tf.zeros((), images.dtype), images)
 
 
+def mix(images: Any, share: Any) -> Any:
+    """Blend each image with that at the mirrored place in the batch.
+
+    Args:
+        images: Float (batch, height, width, channels), in an order by chance.
+        share: Float scalar, what each image keeps of itself, 0 to 1.
+
+    Source:
+        Mixup, Zhang et al., arXiv:1710.09412.
+    """
+    return share * images + (1.0 - share) * images[::-1]
+
+
 def shrink(images: Any, size: int) -> Any:
     """Shrink images: each new pixel is the mean of the area that it covers.
 

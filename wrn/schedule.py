@@ -75,6 +75,19 @@ def image_size(train: TrainConfig, epoch: int) -> int:
     return sizes[min(int(round(epoch * len(sizes) / growing, 6)), len(sizes) - 1)]
 
 
+def mixes(train: TrainConfig, step: int, steps_per_epoch: int) -> bool:
+    """Return whether a step trains on blends of images.
+
+    Args:
+        train: The training's settings.
+        step: Steps done before this one, from the start of the training.
+        steps_per_epoch: Steps an epoch.
+    """
+    # Rounded for the same reason as in `drop_epochs`.
+    last = round(train.mixup_until * train.epochs * steps_per_epoch, 6)
+    return train.mixup > 0 and step < last
+
+
 def image_growth(train: TrainConfig) -> list[tuple[int, int]]:
     """List the epochs, counted from 1, that begin with another image size.
 

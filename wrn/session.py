@@ -25,11 +25,12 @@ from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
 from wrn.preprocessing import Preprocessing, fit_preprocessing
-from wrn.schedule import image_size
+from wrn.schedule import image_size, mixes
+from wrn.weights import Recognized, fill
 from wrn.wiring import wiring_of
 
 #: Separate streams of random numbers, so that none repeats another.
-ORDER, AUGMENTATION, DROPOUT = 0, 1, 2
+ORDER, AUGMENTATION, DROPOUT, MIXUP = 0, 1, 2, 3
 
 
 class Session:
@@ -55,6 +56,7 @@ class Session:
         dataset: Dataset,
         devices: Devices,
         preprocessing: Preprocessing | None = None,
+        initial: Recognized | None = None,
     ) -> None:
         """Build everything. See `wrn.training.train` for what is refused.
 
@@ -63,6 +65,8 @@ class Session:
             dataset: The images.
             devices: Where to compute.
             preprocessing: What was fitted before, if the training goes on.
+            initial: The weights to start from, of the same network; by default they
+                are drawn at random.
         """
         self.config = config
         self.devices = devices
@@ -86,6 +90,8 @@ class Session:
                 policy=devices.policy,
                 seed=config.train.seed,
             )
+            if initial:
+                fill(self.model, initial)
             self.sgd = build_optimizer(config.train)
             self.optimizer: Any = self.sgd
             if devices.precision == "float16":
@@ -148,10 +154,18 @@ class Session:
             self._images,
             self._labels,
             image_size(self.config.train, number // self.steps),
+            self._mixed_share(number),
         )
         if self.average:
             self.average.after_step(number + 1)
         return float(loss), int(correct)
+
+    def _mixed_share(self, number: int) -> Any:
+        """Return the share that each image keeps of itself; `None` without mixup."""
+        train = self.config.train
+        if not mixes(train, number, self.steps):
+            return None
+        return tf.constant(mixup_share(train.seed, number, train.mixup), tf.float32)
 
     def step_on(self, images: Any, labels: Any) -> tuple[float, int]:
         """Train on a batch that is ready in memory, for measurements of speed.
@@ -167,7 +181,13 @@ class Session:
         return float(loss), int(correct)
 
     def _replica_step(
-        self, indices: Any, seeds: Any, images: Any, labels: Any, size: int
+        self,
+        indices: Any,
+        seeds: Any,
+        images: Any,
+        labels: Any,
+        size: int,
+        mixed: Any = None,
     ) -> tuple[Any, Any]:
         """Do one replica's share of a step.
 
@@ -178,6 +198,8 @@ class Session:
                 are preprocessed already.
             labels: int32 (n,).
             size: Side in pixels that the images are shrunk to.
+            mixed: float32, the share that each image keeps of itself in a blend with
+                another of its replica; `None` to blend none.
         """
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
@@ -198,13 +220,25 @@ class Session:
         )
         targets = tf.gather(labels, indices[mine])
         seed = tf.random.experimental.stateless_fold_in(seeds[1], replica)
-        return self._learn(batch, targets, seed)
+        if mixed is not None:
+            batch = augmentation.mix(batch, mixed)
+        return self._learn(batch, targets, seed, mixed)
 
-    def _learn(self, batch: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
-        """Update the weights by one replica's images; return loss sum and hits."""
+    def _learn(
+        self, batch: Any, targets: Any, seed: Any, mixed: Any = None
+    ) -> tuple[Any, Any]:
+        """Update the weights by one replica's images; return loss sum and hits.
+
+        Blended images count as hits of the label of which they have `mixed`.
+        """
         with tf.GradientTape() as tape, dropout_seed(seed):
             logits = tf.cast(self.model(batch, training=True), tf.float32)
-            loss_sum = tf.reduce_sum(self._losses(targets, logits))
+            losses = self._losses(targets, logits)
+            if mixed is not None:
+                # Linear in the targets, so this is the loss of blended targets.
+                others = self._losses(targets[::-1], logits)
+                losses = mixed * losses + (1.0 - mixed) * others
+            loss_sum = tf.reduce_sum(losses)
             loss = loss_sum / self.batch_size
             if self.devices.precision == "float16":
                 loss = self.optimizer.scale_loss(loss)
@@ -286,6 +320,25 @@ def step_seed(seed: int, stream: int, step: int) -> tuple[int, int]:
     drawn = np.random.SeedSequence([seed, stream, step]).generate_state(2, np.uint32)
     first, second = drawn.view(np.int32)
     return int(first), int(second)
+
+
+def mixup_share(seed: int, step: int, alpha: float) -> float:
+    """Draw the share that the images of a step keep of themselves in a blend.
+
+    Args:
+        seed: The training's seed.
+        step: Steps done before.
+        alpha: Parameter of the symmetric beta distribution, above 0.
+
+    Returns:
+        0.5 to 1: which of two images is called the first is of no matter, and so the
+        first is the one of which there is more.
+
+    Source:
+        Zhang et al., arXiv:1710.09412; one share a batch, as in their code.
+    """
+    drawn = np.random.default_rng([seed, MIXUP, step]).beta(alpha, alpha)
+    return max(drawn, 1.0 - drawn)
 
 
 def _on_each_replica(strategy: Any, array: NDArray[Any]) -> Any:

@@ -23,7 +23,7 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
-from wrn.errors import RunError, WeightsError
+from wrn.errors import ConfigError, RunError, WeightsError
 from wrn.pace import Pace
 from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.schedule import drop_epochs, learning_rate
@@ -182,9 +182,10 @@ def train(
     Raises:
         ConfigError: If the batch cannot be shared evenly among the devices, or the
             data has another number of classes than the network, or the wiring takes
-            full-size images only.
+            full-size images only, or the initial weights are of another network.
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
+        WeightsError: If the file of the initial weights cannot be read.
         ClusterError: If another worker was lost.
     """
     devices = devices or choose(config.train.precision, config.train.devices)
@@ -198,6 +199,28 @@ def train(
             agreed(devices, should_stop or (lambda: False)),
         )
         return training.run_to_end()
+
+
+def initial_weights(config: RunConfig) -> weights.Recognized | None:
+    """Read the weights to start from; `None` where they are drawn at random.
+
+    Raises:
+        ConfigError: If they are of another network, or of another wiring.
+        WeightsError: If the file cannot be read.
+    """
+    path = config.train.initial_weights
+    if not path:
+        return None
+    found = weights.recognize(weights.read(path))
+    wanted = config.model.replace(dropout=found.config.dropout)
+    if found.config != wanted or found.wiring != wiring_of(config):
+        raise ConfigError(
+            f"initial_weights must hold {wanted.name} for {wanted.classes} classes, "
+            f"wired as {wiring_of(config).name}. Received: {path}, which holds "
+            f"{found.config.name} for {found.config.classes} classes, wired as "
+            f"{found.wiring.name}"
+        )
+    return found
 
 
 class _Training:
@@ -223,7 +246,8 @@ class _Training:
         stored = self.read_checkpoint() if run.last_weights.exists() else None
         # What was fitted when the training began stays, to the bit.
         fitted = self.fitted_before(stored) if stored else None
-        self.session = Session(config, dataset, devices, fitted)
+        initial = None if stored else initial_weights(config)
+        self.session = Session(config, dataset, devices, fitted, initial)
         self.metadata = {
             "model": config.model.to_dict(),
             "wiring": wiring_of(config).to_dict(),

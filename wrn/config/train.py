@@ -153,6 +153,29 @@ class TrainConfig(Config):
         minimum=0.0,
         below=1.0,
     )
+    mixup: float = option(
+        0.0,
+        "Mixup",
+        "Train on blends of two images and of their labels. This is the parameter of "
+        "the beta distribution that the share of each is drawn from; 0.2 is usual in "
+        "trainings of 60 epochs or more. 0, as in the paper, turns it off.",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    mixup_until: float = option(
+        0.65,
+        "Mixup until",
+        "Where in the epochs, as a fraction, mixup ends: the last epochs see whole "
+        "images. Counts only where mixup is on.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    initial_weights: str = option(
+        "",
+        "Initial weights",
+        "A weight file of the same network to start from. Empty draws the weights at "
+        "random, as in the paper.",
+    )
     precision: str = option(
         "auto",
         "Precision",
