@@ -7,7 +7,7 @@ which are the paper's.
 from dataclasses import dataclass, field
 from typing import Any
 
-from wrn.config import SECTIONS, Config, RunConfig, options
+from wrn.config import SECTIONS, Config, RunConfig, TrainConfig, options
 from wrn.errors import ConfigError
 
 #: Settings that say which images and where to compute, not how to train.
@@ -55,6 +55,8 @@ class Recipe:
         listed = []
         for name in _SECTIONS:
             own, theirs = self.config(SECTIONS[name]), getattr(config, name)
+            if isinstance(theirs, TrainConfig):
+                theirs = theirs.without_paths()
             for option in options(SECTIONS[name]):
                 before, after = (getattr(c, option.name) for c in (own, theirs))
                 if before != after and option.name not in _NOT_OF_A_RECIPE:
@@ -65,6 +67,8 @@ class Recipe:
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(repr, value)) or "none"
+    if isinstance(value, str):
+        return value or "none"
     return str(value).lower()
 
 

@@ -84,10 +84,11 @@ def store(
         "device": status.device,
         "seconds": status.seconds,
         "commit": loaded.metadata.get("commit", ""),
+        "initial": loaded.metadata.get("initial"),
         "settings": {
             "model": config.model.to_dict(),
             "data": config.data.replace(source=dataset.name).to_dict(),
-            "train": config.train.to_dict(),
+            "train": config.train.without_paths().to_dict(),
         },
         "curve": [
             [record["train_accuracy"], record["test_accuracy"]]

@@ -33,6 +33,9 @@ from wrn.wiring import wiring_of
 #: Points on the curve of each epoch.
 RECORDS_PER_EPOCH = 40
 
+#: What a weight file tells of its training, and a training that starts from it keeps.
+_ORIGIN = ("train", "data", "result", "commit", "initial")
+
 #: What reading a checkpoint that somebody changed can raise.
 _DAMAGES = (OSError, KeyError, ValueError, TypeError, AttributeError)
 
@@ -201,8 +204,14 @@ def train(
         return training.run_to_end()
 
 
-def initial_weights(config: RunConfig) -> weights.Recognized | None:
-    """Read the weights to start from; `None` where they are drawn at random.
+def initial_weights(
+    config: RunConfig,
+) -> tuple[weights.Recognized, dict[str, Any]] | tuple[None, None]:
+    """Read the weights to start from, if they are not drawn at random.
+
+    Returns:
+        The weights, and where they come from: the `file` and what it tells of its
+        own training, `train`, `data`, `result`, `commit`, and `initial` in turn.
 
     Raises:
         ConfigError: If they are of another network, or of another wiring.
@@ -210,8 +219,9 @@ def initial_weights(config: RunConfig) -> weights.Recognized | None:
     """
     path = config.train.initial_weights
     if not path:
-        return None
-    found = weights.recognize(weights.read(path))
+        return None, None
+    file = weights.read(path)
+    found = weights.recognize(file)
     wanted = config.model.replace(dropout=found.config.dropout)
     if found.config != wanted or found.wiring != wiring_of(config):
         raise ConfigError(
@@ -220,7 +230,8 @@ def initial_weights(config: RunConfig) -> weights.Recognized | None:
             f"{found.config.name} for {found.config.classes} classes, wired as "
             f"{found.wiring.name}"
         )
-    return found
+    told = {key: file.metadata[key] for key in _ORIGIN if key in file.metadata}
+    return found, {"file": Path(path).name, **told}
 
 
 class _Training:
@@ -246,7 +257,9 @@ class _Training:
         stored = self.read_checkpoint() if run.last_weights.exists() else None
         # What was fitted when the training began stays, to the bit.
         fitted = self.fitted_before(stored) if stored else None
-        initial = None if stored else initial_weights(config)
+        initial, origin = (None, None) if stored else initial_weights(config)
+        if stored:
+            origin = stored.metadata.get("initial")
         self.session = Session(config, dataset, devices, fitted, initial)
         self.metadata = {
             "model": config.model.to_dict(),
@@ -257,9 +270,11 @@ class _Training:
                 "synthetic": dataset.synthetic,
                 "class_names": list(dataset.class_names),
             },
-            "train": config.train.to_dict(),
+            "train": config.train.without_paths().to_dict(),
             "commit": commit(),
         }
+        if origin:
+            self.metadata["initial"] = origin
         if stored:
             self.restore(stored)
         run.rewind(self.state.records)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import ClassVar
 
 from wrn.config.options import Config, option
@@ -205,3 +206,7 @@ class TrainConfig(Config):
                 "devices must be auto, cpu, or a list such as gpu:0,gpu:1. "
                 f"Received: {self.devices!r:.200}"
             )
+
+    def without_paths(self) -> "TrainConfig":
+        """Return the settings as others may see them: files by their names alone."""
+        return self.replace(initial_weights=PurePath(self.initial_weights).name)
