@@ -100,7 +100,11 @@ def test_it_learns_and_records(store, dataset):
 
 @pytest.mark.parametrize(
     ("stop_at", "settings"),
-    [(3, {}), (5, {"first_size": 24, "full_size_from": 0.5}), (8, {"averaging": 0.9})],
+    [
+        (3, {}),
+        (5, {"first_size": 24, "full_size_from": 0.5}),
+        (8, {"averaging": 0.9, "mixup": 0.4, "mixup_until": 0.9}),
+    ],
 )
 def test_stopped_and_resumed_ends_exactly_like_uninterrupted(
     store, dataset, stop_at, settings
@@ -391,7 +395,7 @@ def test_order_of_whitening_and_augmentation(kind, dataset, monkeypatch):
         whitening(kind), data=DataConfig(preprocessing=kind, crop_padding=3)
     )
     session = Session(config, dataset, choose("float32"), fitted)
-    session._learn = lambda batch, targets, seed: (batch, targets)
+    session._learn = lambda batch, targets, seed, mixed: (batch, targets)
     indices, seeds = tf.range(7, 47), tf.constant([[1, 2], [3, 4]])
     batch, targets = session._replica_step(
         indices, seeds, session._images, session._labels, 32
