@@ -1,9 +1,9 @@
 """Networks of Keras 0.3 and 1, and the files that these write of them.
 
-`Network` is one on Theano in NumPy: channels first and in float64, what Keras's Theano
-backend computes, which convolves proper, pads on both sides and places the windows of
-'same' pooling to end at the pixel; and batch normalization as up to 1.0.6, by a moving
-standard deviation.
+`Network` computes a network in NumPy, channels first and in float64, as Keras's Theano
+backend does, which convolves proper, pads on both sides and places the windows of 'same'
+pooling to end at the pixel; and batch normalization as up to 1.0.6, by a moving standard
+deviation, or by a variance.
 """
 
 from collections import Counter
@@ -12,56 +12,51 @@ import h5py
 import numpy as np
 from scipy.signal import convolve
 
-EPSILON = 1e-6
+#: What Keras adds in batch normalization up to 1.0.7, and from 1.2 on.
+EPSILON, LATER_EPSILON = 1e-6, 1e-3
 
 
 class Network:
-    """A WRN-10-2, computed layer by layer; keeps the layers in order.
+    """A network of stock layers, computed layer by layer as on Theano.
 
-    It is asmith26's; or, with biases, one of Keras 0.3, where every layer has one,
-    with a head that averages over all pixels.
+    Attributes:
+        weights: After `logits`, its layers as Keras 1 lists them: class and arrays.
     """
 
-    def __init__(self, trained, *, deviations=True):
-        """Take the weights of a trained network for TensorFlow, in any order."""
-        layers = [f.get_weights() for f in trained.layers if f.weights]
-        self.trained = {
-            "norm": iter([w for w in layers if len(w) == 4]),
-            **{
-                (size, rank): iter(
-                    [w for w in layers if w[0].ndim == rank and len(w[0]) == size]
-                )
-                for size, rank in {(len(w[0]), w[0].ndim) for w in layers}
-            },
-        }
+    def __init__(self, trained, *, deviations=True, epsilon=EPSILON):
+        """Take the layers and weights of a trained network for TensorFlow.
+
+        Args:
+            trained: The tf_keras model.
+            deviations: Whether batch normalization keeps standard deviations.
+            epsilon: Of batch normalization, where the program leaves Keras's default.
+        """
+        self.model = trained
         self.deviations = deviations
+        self.epsilon = epsilon
         self.weights = []
 
     def logits(self, image):
         """Compute a (3, 32, 32) image's logits."""
-        net, channels = self.conv(image, 16), 16
-        for width, stride in ((32, 1), (64, 2), (128, 2)):
-            net = self.bn_relu(net)
-            y = self.bn_relu(self.conv(net, width, stride=stride))
-            y = self.conv(y, width)
-            net, channels = y + self.conv(net, width, 1, stride), width
-        net = self.bn_relu(net)
-        if (channels, 2) in self.trained:
-            return self.dense(net.mean(axis=(1, 2)))
-        pooled = np.empty_like(net)
-        for row in range(8):
-            for column in range(8):
-                window = net[
-                    :, max(row - 7, 0) : row + 1, max(column - 7, 0) : column + 1
-                ]
-                pooled[:, row, column] = window.mean(axis=(1, 2))
-        return self.dense(pooled.ravel())
+        self.weights = []
+        values = {}
+        for layer in self.model.layers:
+            kind = type(layer).__name__
+            inputs = [values[source] for source in _sources(layer)] or [image]
+            compute = getattr(self, kind.lower(), None)
+            if compute:
+                values[layer.name] = compute(layer, *inputs)
+            else:
+                self.keep(_CLASSES.get(kind, kind.lower()))
+                values[layer.name] = _PLAIN[kind](*inputs)
+            if kind == "Dense":
+                logits = values[layer.name]
+        return logits
 
-    def conv(self, x, outputs, size=3, stride=1):
-        kernel, *bias = next(self.trained[size, 4])
+    def conv2d(self, layer, x):
         # SciPy's convolve rotates the kernel, as Theano does; through all channels.
+        kernel, *bias = layer.get_weights()
         kernel = kernel[::-1, ::-1].transpose(3, 2, 0, 1).astype(np.float64)
-        assert kernel.shape == (outputs, len(x), size, size)
         self.keep("convolution2d", **dict(zip("Wb", (kernel, *bias), strict=False)))
         result = np.stack(
             [
@@ -71,15 +66,16 @@ class Network:
         )
         if bias:
             result += bias[0][:, None, None]
+        (stride, _) = layer.strides
         return result[:, ::stride, ::stride]
 
-    def dense(self, x):
-        kernel, *bias = next(self.trained[len(x), 2])
+    def dense(self, layer, x):
+        kernel, *bias = layer.get_weights()
         self.keep("dense", **dict(zip("Wb", (kernel, *bias), strict=False)))
         return x @ kernel.astype(np.float64) + sum(bias)
 
-    def bn_relu(self, x):
-        gamma, beta, mean, statistic = next(self.trained["norm"])
+    def batchnormalization(self, layer, x):
+        gamma, beta, mean, statistic = layer.get_weights()
         if self.deviations:
             statistic = np.sqrt(statistic)
         self.keep(
@@ -89,15 +85,54 @@ class Network:
             running_mean=mean,
             running_std=statistic,
         )
-        spread = statistic.astype(np.float64) + EPSILON
+        by_default = layer.epsilon == LATER_EPSILON
+        spread = statistic.astype(np.float64)
+        spread += self.epsilon if by_default else layer.epsilon
         if not self.deviations:
             spread = np.sqrt(spread)
         each = (slice(None), None, None)
-        normalized = (x - mean[each]) / spread[each]
-        return np.maximum(gamma[each] * normalized + beta[each], 0)
+        return gamma[each] * (x - mean[each]) / spread[each] + beta[each]
+
+    def activation(self, layer, x):
+        self.keep("activation")
+        return np.maximum(x, 0) if layer.activation.__name__ == "relu" else x
+
+    def averagepooling2d(self, layer, x):
+        self.keep("averagepooling2d")
+        if layer.padding == "valid":
+            return x.mean(axis=(1, 2), keepdims=True)
+        pooled = np.empty_like(x)
+        for row in range(8):
+            for column in range(8):
+                window = x[
+                    :, max(row - 7, 0) : row + 1, max(column - 7, 0) : column + 1
+                ]
+                pooled[:, row, column] = window.mean(axis=(1, 2))
+        return pooled
 
     def keep(self, kind, **weights):
         self.weights.append((kind, weights))
+
+
+def _sources(layer):
+    """Return the names of the layers that feed a layer."""
+    if type(layer).__name__ == "InputLayer":
+        return []
+    inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+    return [tensor._keras_history.layer.name for tensor in inputs]
+
+
+#: Layers without weights or settings that matter.
+_PLAIN = {
+    "InputLayer": lambda x: x,
+    "Add": np.add,
+    "MaxPooling2D": lambda x: x.reshape(
+        len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2
+    ).max(axis=(2, 4)),
+    "GlobalAveragePooling2D": lambda x: x.mean(axis=(1, 2)),
+    "Flatten": np.ravel,
+    "Softmax": lambda x: x,
+}
 
 
 _CLASSES = {
@@ -159,6 +194,7 @@ def write(path, layers, *, version=None, suffix=""):
 
 def write_keras_0(path, layers, *, graph):
     """Write what `save_weights` of Keras 0.3 writes, of a `Graph` or `Sequential`."""
+    layers = [(kind, weights) for kind, weights in layers if weights]
     with h5py.File(path, "w") as file:
         groups = [[array for _, of in layers for array in of.values()]]
         names = ["graph"]

@@ -44,9 +44,9 @@ class Program:
         return self.layers.Flatten()(self.layers.AveragePooling2D(8)(x))
 
 
-def asmith26(keras, blocks, k):
+def asmith26(keras, blocks, k, *, bias=False):
     """wide_resnets_keras: the net itself is activated where channels change."""
-    program = Program(keras)
+    program = Program(keras, bias=bias)
     image = program.image()
     net = program.conv(image, 16)
     channels = 16
@@ -67,7 +67,7 @@ def asmith26(keras, blocks, k):
     net = program.bn_relu(net)
     net = keras.layers.AveragePooling2D(8, strides=1, padding="same")(net)
     net = keras.layers.Flatten()(net)
-    net = keras.layers.Dense(10, activation="softmax", use_bias=False)(net)
+    net = keras.layers.Dense(10, activation="softmax", use_bias=bias)(net)
     return keras.Model(image, net)
 
 
@@ -136,9 +136,9 @@ def edward2_v2(keras, blocks, k):
     return edward2(keras, blocks, k, version=2)
 
 
-def keras_contrib(keras, blocks, k):
+def keras_contrib(keras, blocks, k, *, bias=True):
     """keras_contrib/applications: biases, and maxima between the groups."""
-    program = Program(keras, bias=True)
+    program = Program(keras, bias=bias)
     image = program.image()
     x = program.bn_relu(program.conv(image, 16))
     channels = 16

@@ -84,24 +84,32 @@ def test_whole_models_describe_themselves(tmp_path, source, images, name, ending
     assert_gives(found, images, expected)
 
 
-@pytest.mark.parametrize("deviations", [True, False])
-def test_keras_1_on_theano(tmp_path, source, images, deviations):
-    """asmith26's own setting: all conversions of numbers in one file."""
-    trained, _ = source("asmith26", 1)
-    network = keras_1.Network(trained, deviations=deviations)
+@pytest.mark.parametrize(
+    ("version", "deviations", "epsilon"),
+    [("1.0.3", True, 1e-6), ("1.0.7", False, 1e-6), ("1.2.2", False, 1e-3)],
+)
+@pytest.mark.parametrize(
+    "name", ["asmith26", "keras-contrib", "titu1994", "titu1994-2017"]
+)
+def test_keras_1_on_theano(
+    tmp_path, source, images, name, version, deviations, epsilon
+):
+    """All conversions of numbers in one file, of every program of that time."""
+    trained, _ = source(name, 1)
+    network = keras_1.Network(trained, deviations=deviations, epsilon=epsilon)
     expected = network.logits(images[0].transpose(2, 0, 1))
     assert 0.3 < expected.std() < 10, expected.std()
     path = tmp_path / "weights"
-    keras_1.write(path, network.weights, version="1.0.3" if deviations else "1.0.7")
+    keras_1.write(path, network.weights, version=version)
     found = weights.recognize(weights.read(path))
     assert found.config.name == "WRN-10-2"
-    assert (found.wiring.name, found.wiring.padding) == ("asmith26", "symmetric")
-    assert found.wiring.head == "flattened, theano"
-    assert found.wiring.epsilon == keras_1.EPSILON
+    assert (found.wiring.name, found.wiring.padding) == (name, "symmetric")
+    assert found.wiring.epsilon == (1e-5 if "titu1994" in name else epsilon)
     told = " ".join(found.conversions)
-    for word in ("transposed", "rotated", "rows"):
-        assert word in told
+    assert "transposed" in told
+    assert "rotated" in told
     assert ("Standard deviations" in told) == deviations
+    assert ("rows" in told) == (name == "asmith26")
     assert_gives(found, images[:1], expected[None])
 
 
@@ -139,9 +147,11 @@ def test_keras_1_on_tensorflow(tmp_path, source, images, name, channels_first):
 
 
 @pytest.mark.parametrize("graph", [True, False])
-def test_keras_0(tmp_path, tf_keras, images, graph):
+@pytest.mark.parametrize("name", ["authors", "asmith26", "keras-contrib"])
+def test_keras_0(tmp_path, tf_keras, images, name, graph):
     """Nothing is named, all layers have biases, statistics are deviations."""
-    trained = programs.chris4540(tf_keras, 1, K, bias=True)
+    like = {"authors": "chris4540"}.get(name, name)
+    trained = programs.PROGRAMS[like](tf_keras, 1, K, bias=True)
     programs.train(trained)
     network = keras_1.Network(trained)
     expected = network.logits(images[0].transpose(2, 0, 1))
@@ -152,12 +162,13 @@ def test_keras_0(tmp_path, tf_keras, images, graph):
     assert (file.format, file.writer) == ("keras 0", "Keras 0.3 or earlier")
     found = weights.recognize(file)
     assert found.config.name == "WRN-10-2"
-    assert (found.wiring.name, found.wiring.conv_bias) == ("authors", True)
-    assert found.wiring.epsilon == keras_1.EPSILON
     assert not found.certain
-    assert "keras-contrib" in [wiring.name for wiring in found.alternatives]
     assert "Theano is assumed" in " ".join(found.notes)
-    assert_gives(found, images[:1], expected[None])
+    possible = {wiring.name: wiring for wiring in (found.wiring, *found.alternatives)}
+    assert found.wiring.name == ("asmith26" if name == "asmith26" else "authors")
+    told = weights.recognize(file, wiring=possible[name])
+    assert (told.wiring.conv_bias, told.wiring.epsilon) == (True, keras_1.EPSILON)
+    assert_gives(told, images[:1], expected[None])
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".h5", ".keras"])

@@ -95,12 +95,12 @@ def _family(file: WeightFile, shapes: Shapes, hints: Hints) -> Wiring:
         return KERAS_CONTRIB
     if hints.shortcut == "raw":
         return EDWARD2_V2
-    if hints.projection_first:
+    if hints.projection_first and not file.is_keras_0:
         known = hints.softmax or hints.shortcut == "activated"
         return CHRIS4540 if known else EDWARD2_V2
     if not (shapes.group_norm and shapes.final_norm):
         return TITU1994_2017
-    # What titu1994 wired so came after Keras 0.
+    # What titu1994, chris4540 and edward2 wired so came after Keras 0.
     if shapes.projects_all and hints.padding != "symmetric" and not file.is_keras_0:
         return TITU1994
     return AUTHORS

@@ -60,7 +60,11 @@ def infer(layers: list[Found], biased_order_known: bool) -> Shapes:
     width, per_group = _groups(layers)
     dense = next(f for f in layers if f.kind == "dense")
     features, classes = dense.shape
-    flattened = features == PIXELS * 4 * width and "bias" not in dense.arrays
+    conv_bias = {"bias" in f.arrays for f in layers if f.kind == "conv"} == {True}
+    dense_bias = "bias" in dense.arrays
+    # Known programs with that head give it no bias; one among layers that all have a
+    # bias, as in Keras 0, tells nothing.
+    flattened = features == PIXELS * 4 * width and dense_bias == conv_bias
     if features != 4 * width and not flattened:
         raise refusal(
             f"The dense layer has {features:,} inputs, not {4 * width}"
@@ -80,11 +84,10 @@ def infer(layers: list[Found], biased_order_known: bool) -> Shapes:
         raise WeightsError(f"The network in this file is too large: {error}") from None
     norms = Counter(f.shape[0] for f in layers if f.kind == "bn")
     projections = Counter(f.shape[2:] for f in layers if f.is_1x1)
-    biases = {"bias" in f.arrays for f in layers if f.kind == "conv"}
     return Shapes(
         config=config,
-        conv_bias=biases == {True},
-        dense_bias="bias" in dense.arrays,
+        conv_bias=conv_bias,
+        dense_bias=dense_bias,
         flattened=flattened,
         projects_all=projections[BASE_CHANNELS, width] == 1,
         # Each of the two lacks the normalization at the next group's beginning.
