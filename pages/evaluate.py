@@ -23,8 +23,7 @@ with left:
 with right:
     data = choose_images()
 recognized = chosen and recognize(chosen)
-if chosen and recognized:
-    offer_converted(chosen, recognized)
+own_file = st.container()
 
 if st.button("Evaluate", type="primary", disabled=not recognized) and chosen:
     st.session_state[state.EVALUATED] = None
@@ -38,5 +37,9 @@ if st.button("Evaluate", type="primary", disabled=not recognized) and chosen:
         if isinstance(error, DataError):
             offer_synthetic(data)
 
-if result := st.session_state.get(state.EVALUATED):
+result = st.session_state.get(state.EVALUATED)
+if chosen and recognized:
+    with own_file:
+        offer_converted(chosen, recognized, result)
+if result:
     show(result)

@@ -1,9 +1,9 @@
 """Networks of Keras 0.3 and 1, and the files that these write of them.
 
-`Network` computes a network in NumPy, channels first and in float64, as Keras's Theano
-backend does, which convolves proper, pads on both sides and places the windows of 'same'
-pooling to end at the pixel; and batch normalization as up to 1.0.6, by a moving standard
-deviation, or by a variance.
+`Network` computes a network in NumPy, channels first and in float64, as Keras's
+Theano backend does, which convolves proper, pads on both sides and places the windows
+of 'same' pooling to end at the pixel; and batch normalization as up to 1.0.6, by a
+moving standard deviation, or by a variance.
 """
 
 from collections import Counter

@@ -10,11 +10,14 @@ import pytest
 from tests import weight_files
 from tests.conftest import ROOT, real_images, stripes
 from tests.test_training import small
+from ui.converted_download import converted
+from ui.weights_choice import ChosenWeights
 from wrn import weights
 from wrn.config import DataConfig
+from wrn.converting import convert
 from wrn.data import load_cached
 from wrn.diagnosis import binomial_tail, diagnose
-from wrn.evaluation import evaluate
+from wrn.evaluation import evaluate, load_weights
 from wrn.preprocessing import MeanStd, PerImage, PerPixel
 from wrn.runs import RunStore
 from wrn.training import train
@@ -66,6 +69,63 @@ def test_rotation_and_deviations_are_found(trained, tmp_path, deviations):
     test = dataset.test
     again = evaluate(found.loaded.classifier, test.images, test.labels)
     assert again.accuracy > 0.8
+
+
+def test_what_was_found_out_is_written_with_the_converted_file(trained, tmp_path):
+    source, dataset = trained
+    layers = weight_files.layers_of(source, 10, 1)
+    std = MeanStd.fit(dataset.train.images).std
+    # A network for blue, green, red of 0 to 1 less the mean, on Theano.
+    first = first_kernel(layers)
+    first[0] = (first[0] * (255 / np.asarray(std, np.float32)[:, None]))[:, :, ::-1]
+    path = weight_files.write_keras_1(tmp_path / "old.h5", layers)
+    found = diagnose(path, dataset, "float32")
+    assert found.inferred["colours"] == "BGR"
+    new = tmp_path / "new.weights.h5"
+    report = convert(path, new, found)
+    assert report["inferred"] == found.inferred
+    assert report["notes"] == list(found.loaded.notes)
+    # It leaves nothing open and needs no diagnosis to be as good.
+    assert diagnose(new, dataset) is None
+    written = load_weights(new, "float32")
+    assert written.metadata["inferred"] == found.inferred
+    images = dataset.test.images
+    np.testing.assert_allclose(
+        written.classifier.logits(images),
+        found.loaded.classifier.logits(images),
+        atol=1e-4,
+    )
+    # The page does the same, where these very weights were evaluated.
+    content = memoryview(path.read_bytes())
+    chosen = ChosenWeights("old.h5", "any", content=content)
+    downloaded = tmp_path / "downloaded.weights.h5"
+    downloaded.write_bytes(converted(chosen, found))
+    assert weights.read(downloaded).metadata == weights.read(new).metadata
+
+
+@pytest.mark.cifar10
+def test_the_other_padding_is_found(tmp_path):
+    """The shipped network pads on all sides; a file of Keras 2 does not tell."""
+    dataset = load_cached(str(real_images()))
+    layers = weight_files.layers_of(ROOT / "models" / "WRN-10-1.weights.h5", 10, 1)
+    path = weight_files.write_legacy(tmp_path / "carried.h5", layers)
+    assert weights.recognize(weights.read(path)).wiring.padding == "tensorflow"
+    found = diagnose(path, dataset)
+    assert found.inferred["padding"] == "all sides"
+    best, *others = found.to_dict()["trials"]
+    wrong = next(row for row in others if row["padding"] == "bottom, right")
+    assert best["accuracy"] > wrong["accuracy"] + 0.1
+
+
+def test_nothing_is_inferred_of_random_weights(dataset, tmp_path):
+    path = weight_files.write_legacy(
+        tmp_path / "random.h5", weight_files.wide_resnet(10, 1)
+    )
+    found = diagnose(path, dataset, "float32")
+    report = convert(path, tmp_path / "new.weights.h5", found)
+    assert report["inferred"] == {}
+    assert found.sentence in report["notes"]
+    assert "preprocessing" not in weights.read(tmp_path / "new.weights.h5").metadata
 
 
 def test_preprocessing_is_found(trained, tmp_path):

@@ -3,36 +3,56 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from ui.evaluation_view import Evaluated
 from ui.weights_choice import ChosenWeights
 from wrn.stored import ENDING
 
+if TYPE_CHECKING:
+    from wrn.diagnosis import Diagnosis
 
-def offer_converted(chosen: ChosenWeights, report: Mapping[str, Any]) -> None:
+
+def offer_converted(
+    chosen: ChosenWeights, report: Mapping[str, Any], result: Evaluated | None
+) -> None:
     """Show a button that converts an upload and downloads the result.
 
     Args:
         chosen: The weights. Only an upload is offered.
         report: What `wrn.weights.inspect` reports of them.
+        result: The last evaluation. What one of these weights found out is kept.
     """
     if chosen.path is not None or report["writer"] == "this program":
         return
+    known = result.diagnosis if result and result.identity == chosen.identity else None
+    inferred = known is not None and not known.random
     st.download_button(
         "Download as this program's own file",
-        lambda: converted(chosen),
+        lambda: converted(chosen, known),
         f"{report['name']}{ENDING}",
         "application/x-hdf5",
         help="The same network with everything converted, and how its layers are "
-        "connected. Made when you click, which may load TensorFlow first.",
+        "connected. "
+        + (
+            "What the evaluation found out is recorded with it. "
+            if inferred
+            else "What the file leaves open is taken for the likeliest; evaluate it "
+            "first to find out. "
+        )
+        + "Made when you click, which may load TensorFlow first.",
         on_click="ignore",
     )
 
 
-def converted(chosen: ChosenWeights) -> bytes:
+def converted(chosen: ChosenWeights, diagnosis: "Diagnosis | None" = None) -> bytes:
     """Return the bytes of this program's own file of some weights.
+
+    Args:
+        chosen: The weights.
+        diagnosis: What was found out about them.
 
     Raises:
         WeightsError: If they hold no Wide ResNet.
@@ -45,5 +65,5 @@ def converted(chosen: ChosenWeights) -> bytes:
         tempfile.TemporaryDirectory(prefix="wrn-converted-") as folder,
     ):
         target = Path(folder) / f"converted{ENDING}"
-        convert(source, target)
+        convert(source, target, diagnosis)
         return target.read_bytes()

@@ -28,6 +28,7 @@ def show_diagnosis(diagnosis: Mapping[str, Any]) -> None:
                 "kernels": "Kernels",
                 "statistics": "Statistics",
                 "wiring": "Wiring",
+                "padding": "Padding",
                 "preprocessing": "Preprocessing",
                 "colours": "Colours",
                 "images": st.column_config.NumberColumn(

@@ -14,6 +14,7 @@ from ui.text import literal
 from wrn.data import Images
 
 if TYPE_CHECKING:
+    from wrn.diagnosis import Diagnosis
     from wrn.evaluation import Evaluation
 
 #: Images in the gallery, and by how much they are enlarged.
@@ -32,12 +33,16 @@ class Evaluated:
         evaluation: The probabilities behind it.
         images: The images, in the same order.
         seconds: How long it took.
+        identity: Stands for the content of the weight file.
+        diagnosis: What was found out about it.
     """
 
     report: dict[str, Any]
     evaluation: "Evaluation"
     images: Images
     seconds: float
+    identity: str
+    diagnosis: "Diagnosis | None" = None
 
 
 def show(result: Evaluated) -> None:

@@ -55,4 +55,4 @@ def measure(chosen: ChosenWeights, data: DataConfig) -> Evaluated | None:
             result["notes"].append(
                 f"The result could not be stored with the run: {error.strerror}."
             )
-    return Evaluated(result, evaluation, images, seconds)
+    return Evaluated(result, evaluation, images, seconds, chosen.identity, diagnosis)

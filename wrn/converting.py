@@ -1,56 +1,86 @@
 """Turns any recognized weight file into this project's own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from wrn import weights
+from wrn.diagnosis import Diagnosis
 from wrn.errors import WeightsError
 from wrn.model import build_model
 from wrn.stored import ENDING
 
 
-def convert(source: Path, target: Path) -> dict[str, Any]:
+def convert(
+    source: Path, target: Path, diagnosis: Diagnosis | None = None
+) -> dict[str, Any]:
     """Write the network in a weight file as a file of this project.
 
-    The wiring is recorded with it, so that it gives the same logits; so is what the
-    file says of its preprocessing, if it does.
+    The wiring is recorded with it, so that it gives the same logits; so is the
+    preprocessing, where the file records it or it was found out.
 
     Args:
         source: A weight file, whoever wrote it.
         target: The new file, ending in `.weights.h5`.
+        diagnosis: What was found out about the source; by default what it leaves
+            open is assumed to be the likeliest. Of random weights nothing was.
 
     Returns:
-        What `wrn.weights.inspect` reports of the source, and `written`, the new
-        file's path.
+        What `wrn.weights.inspect` reports of the source; `written`, the new file's
+        path; `inferred`, what was found out, in words.
 
     Raises:
         WeightsError: If the source holds no Wide ResNet that this project can run,
             or the target exists or has another ending.
+    """
+    check_target(target)
+    file = weights.read(source)
+    metadata = {key: file.metadata[key] for key in _KEPT if key in file.metadata}
+    arrays: Mapping[str, Any] = file.preprocessing
+    if diagnosis and not diagnosis.random:
+        found = diagnosis.understood
+        preprocessing = diagnosis.loaded.classifier.preprocessing
+        metadata["preprocessing"], arrays = (
+            preprocessing.to_dict(),
+            preprocessing.arrays(),
+        )
+        metadata["inferred"] = diagnosis.inferred
+    else:
+        found = weights.recognize(file)
+    model = build_model(found.config, found.wiring)
+    weights.fill(model, found)
+    metadata |= {
+        "model": found.config.to_dict(),
+        "wiring": found.wiring.to_dict(),
+        "certain": found.certain,
+    }
+    try:
+        weights.save(target, model, metadata, preprocessing=arrays)
+    except OSError as error:
+        raise WeightsError(
+            f"A file that can be written is expected. Received: {target} "
+            f"({error.strerror or error})"
+        ) from None
+    report = weights.report(file, found)
+    if diagnosis:
+        report["notes"] = list(diagnosis.loaded.notes)
+    return report | {
+        "written": str(target),
+        "inferred": metadata.get("inferred", {}),
+    }
+
+
+def check_target(target: Path) -> None:
+    """Refuse to write over a file, or under a name that does not tell the format.
+
+    Raises:
+        WeightsError: If the file exists or has another ending than `.weights.h5`.
     """
     if not target.name.endswith(ENDING) or target.exists():
         state = ", which exists" if target.exists() else ""
         raise WeightsError(
             f"A new file that ends in {ENDING} is expected. Received: {target}{state}"
         )
-    file = weights.read(source)
-    found = weights.recognize(file)
-    model = build_model(found.config, found.wiring)
-    weights.fill(model, found)
-    kept = {key: file.metadata[key] for key in _KEPT if key in file.metadata}
-    metadata = {
-        **kept,
-        "model": found.config.to_dict(),
-        "wiring": found.wiring.to_dict(),
-        "certain": found.certain,
-    }
-    try:
-        weights.save(target, model, metadata, preprocessing=file.preprocessing)
-    except OSError as error:
-        raise WeightsError(
-            f"A file that can be written is expected. Received: {target} "
-            f"({error.strerror or error})"
-        ) from None
-    return {**weights.report(file, found), "written": str(target)}
 
 
 #: What stays true of the weights.

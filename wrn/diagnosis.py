@@ -42,6 +42,9 @@ FIRST_IMAGES = 100
 #: How many of the best go on, and to how many images.
 ROUNDS = ((8, 400), (3, 1000))
 
+#: How many of the best are tried with the other padding, too.
+PADDED = 4
+
 #: Whitening is tried where the best of the first round gets no more right than this.
 WHITENING_BELOW = 0.5
 
@@ -77,6 +80,16 @@ class Diagnosis:
     equals: int
 
     @property
+    def inferred(self) -> dict[str, str]:
+        """How the winner understands the file, in words."""
+        return self.trials[0].combination.words
+
+    @property
+    def understood(self) -> Recognized:
+        """What the file holds, read as the winner does, for red, green, blue."""
+        return for_rgb(self.trials[0].combination)
+
+    @property
     def sentence(self) -> str:
         """What was found out, in words."""
         return _sentence(self.trials, self.random, self.equals)
@@ -84,7 +97,7 @@ class Diagnosis:
     def to_dict(self) -> dict[str, Any]:
         """Return the table and what follows from it as plain JSON types."""
         return {
-            "inferred": self.trials[0].combination.words,
+            "inferred": self.inferred,
             "random": self.random,
             "equals": self.equals,
             "sentence": self.sentence,
@@ -114,7 +127,8 @@ def diagnose(
             is damaged.
     """
     file = weights.read(path)
-    found = list(_understood(file))
+    likeliest = weights.recognize(file)
+    found = list(_understood(file, likeliest))
     recorded = _recorded(file)
     if recorded and len(found) == 1:
         return None
@@ -134,9 +148,11 @@ def diagnose(
         kinds |= whitening
         more = bench.round(_combinations(found, whitening, colours), FIRST_IMAGES)
         kept = ranked([*kept, *more])
+    added = [] if likeliest.certain else _padded_otherwise(file, kept[:PADDED])
     for places, count in ROUNDS:
-        again = bench.round([trial.combination for trial in kept[:places]], count)
-        kept = [*again, *kept[places:]]
+        best = [trial.combination for trial in kept[:places]]
+        kept = [*bench.round([*best, *added], count), *kept[places:]]
+        added = []
     finalists = [bench.fitted(trial) for trial in kept[: ROUNDS[-1][0]]]
     kept = [*_settled(finalists), *kept[len(finalists) :]]
     random = _is_chance(kept[0], len(kept), found[0].config.classes)
@@ -174,9 +190,8 @@ def _understood_as(
     return dataclasses.replace(loaded, notes=notes)
 
 
-def _understood(file: WeightFile) -> Iterable[Recognized]:
+def _understood(file: WeightFile, likeliest: Recognized) -> Iterable[Recognized]:
     """Yield what a file holds, in every way that it does not rule out itself."""
-    likeliest = weights.recognize(file)
     for reading in weights.readings(file, likeliest.reading):
         found = weights.recognize(file, reading=reading)
         seen: list[Wiring] = []
@@ -188,6 +203,32 @@ def _understood(file: WeightFile) -> Iterable[Recognized]:
             if alike not in seen:
                 seen.append(alike)
                 yield weights.recognize(file, reading=reading, wiring=wiring)
+
+
+def _padded_otherwise(file: WeightFile, trials: Sequence[Trial]) -> list[Combination]:
+    """Return combinations with the other padding of strided convolutions.
+
+    Weights that were carried from one program to another keep the padding of the
+    first, which no shape shows. Whatever else is right shows with either padding, so
+    that only the best are tried with both.
+    """
+    combinations = [trial.combination for trial in trials]
+    return [
+        dataclasses.replace(
+            one,
+            found=weights.recognize(
+                file,
+                reading=one.found.reading,
+                wiring=one.found.wiring.replace(
+                    padding="tensorflow"
+                    if one.found.wiring.padding == "symmetric"
+                    else "symmetric"
+                ),
+            ),
+        )
+        for one in combinations
+        if one.found.wiring.downsampling == "stride"
+    ]
 
 
 def _recorded(file: WeightFile) -> Preprocessing | None:

@@ -19,6 +19,9 @@ from wrn.preprocessing import Preprocessing
 from wrn.weights import Recognized
 from wrn.wiring import Wiring
 
+#: Where strided convolutions pad, in a word or two for the table.
+_PADDINGS = {"symmetric": "all sides", "tensorflow": "bottom, right"}
+
 
 @dataclass(frozen=True, eq=False)
 class Combination:
@@ -42,6 +45,9 @@ class Combination:
             "kernels": "rotated" if reading.theano else "as they are",
             "statistics": "deviations" if reading.deviations else "variances",
             "wiring": self.found.wiring.name,
+            "padding": _PADDINGS[self.found.wiring.padding]
+            if self.found.wiring.downsampling == "stride"
+            else "no stride",
             "preprocessing": self.preprocessing,
             "colours": "BGR" if self.bgr else "RGB",
         }

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wrn.cli.arguments import command
-from wrn.cli.output import print_json, print_table
+from wrn.cli.arguments import add_data, command
+from wrn.cli.output import Bar, print_json, print_table
 from wrn.cli.process import start_tensorflow
 
 
@@ -21,6 +21,13 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--out", metavar="NEW", type=Path, required=True, help="a new .weights.h5"
     )
+    parser.add_argument(
+        "--diagnose",
+        action="store_true",
+        help="find out on training images, as `evaluate` does, what the file does "
+        "not record, and write it with the weights",
+    )
+    add_data(parser)
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
@@ -53,9 +60,11 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _convert(arguments: argparse.Namespace) -> int:
     start_tensorflow()
-    from wrn.converting import convert
+    from wrn.converting import check_target, convert
 
-    report = convert(arguments.file, arguments.out)
+    check_target(arguments.out)
+    diagnosis = _diagnosis(arguments) if arguments.diagnose else None
+    report = convert(arguments.file, arguments.out, diagnosis)
     if arguments.json:
         print_json(report)
     else:
@@ -63,3 +72,17 @@ def _convert(arguments: argparse.Namespace) -> int:
         for note in report["notes"]:
             print(f"- {note}")
     return 0
+
+
+def _diagnosis(arguments: argparse.Namespace) -> Any:
+    from wrn import weights
+    from wrn.data import load_cached
+    from wrn.diagnosis import diagnose
+    from wrn.evaluation import check_classes
+
+    # Before the images, which may take a download.
+    classes = weights.inspect(arguments.file)["classes"]
+    dataset = load_cached(arguments.data)
+    check_classes(classes, dataset)
+    with Bar("trials", quiet=arguments.quiet) as bar:
+        return diagnose(arguments.file, dataset, on_progress=bar.show)
