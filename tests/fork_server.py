@@ -43,7 +43,8 @@ class ForkServer:
                 text=True,
             )
         timeout = options["timeout"]
-        self.server.stdin.write(f"{options['cwd']}\t{command[-1]}\t{timeout}\n")
+        line = "\t".join((str(options["cwd"]), *command[-2:], str(timeout)))
+        self.server.stdin.write(line + "\n")
         self.server.stdin.flush()
         status = int(self.server.stdout.readline())
         if status == -signal.SIGALRM:

@@ -2,10 +2,11 @@
 
     python -I forked_reader.py CHILD
 
-Each line of the input names a folder, a file and seconds, with tabs between; the
-answer is a line with the number of the signal that ended the process, negative, or
-its exit status. So the libraries are loaded once, and a file costs a tenth of what it
-does with an interpreter of its own; limits and isolation are the same.
+Each line of the input names a folder, a file, seconds of computing and seconds by the
+clock, with tabs between; the answer is a line with the number of the signal that ended
+the process, negative, or its exit status. So the libraries are loaded once, and a file
+costs a tenth of what it does with an interpreter of its own; limits and isolation are
+the same.
 """
 
 import importlib.util
@@ -21,12 +22,12 @@ def main() -> None:
     child = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(child)
     for line in sys.stdin:
-        folder, path, seconds = line.rstrip("\n").split("\t")
+        folder, path, cpu_seconds, seconds = line.rstrip("\n").split("\t")
         process = os.fork()
         if not process:
             signal.setitimer(signal.ITIMER_REAL, float(seconds))
             os.chdir(folder)
-            sys.argv[1] = path
+            sys.argv[1:] = path, cpu_seconds
             try:
                 child.main()
             except BaseException:

@@ -42,8 +42,7 @@ def refusal(tmp_path, monkeypatch):
         raise AssertionError("the calling process opened the file")
 
     def refusal(path):
-        limit = reader.time_limit(path.stat().st_size)
-        assert limit < 12
+        assert reader.cpu_seconds(path.stat().st_size) < 12
         with monkeypatch.context() as patch:
             patch.setattr("tempfile.tempdir", str(temporary))
             patch.setattr(h5py, "File", forbidden)
@@ -676,9 +675,29 @@ def test_crash_of_the_library_is_one_sentence(path, child):
         weights.read(path)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits")
 def test_hang_of_the_library_is_one_sentence(path, child, monkeypatch):
-    child("while True: pass")
-    monkeypatch.setattr(reader, "MIN_TIMEOUT_SECONDS", 0.5)
+    """Ended by its own limit on computing, as the true child sets it."""
+    child(
+        f"""
+        import importlib.util, sys
+        spec = importlib.util.spec_from_file_location("child", {str(reader.CHILD)!r})
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.limit_resources(int(sys.argv[2]))
+        while True: pass
+        """
+    )
+    monkeypatch.setattr(reader, "MIN_CPU_SECONDS", 0.5)
+    monkeypatch.setattr(reader, "PATIENCE", 1000)
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match=r"at most 1 seconds of computing.*longer"):
+        weights.read(path)
+
+
+def test_a_process_that_only_waits_is_ended_by_the_clock(path, child, monkeypatch):
+    child("import threading; threading.Event().wait()")
+    monkeypatch.setattr(reader, "PATIENCE", 0.05)
     samples.write_weights_h5(path, samples.mlp())
     with pytest.raises(WeightsError, match="takes longer"):
         weights.read(path)

@@ -9,6 +9,7 @@ checked again here.
 import json
 import math
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -25,12 +26,18 @@ from wrn.errors import WeightsError
 Array = NDArray[np.float32]
 
 MAX_FILE_BYTES = 2 * 2**30
-#: A WRN-28-10 takes less than a second.
-MIN_TIMEOUT_SECONDS = 10.0
+#: What the child may compute, beside a share for each byte. A WRN-28-10 takes less
+#: than a second.
+MIN_CPU_SECONDS = 8.0
 SLOWEST_BYTES_PER_SECOND = 100e6
+#: By the clock it may take so many times as long: a training can have all cores.
+PATIENCE = 8
 
 #: The texts of a file and of its archive, as JSON.
 MAX_MANIFEST_BYTES = 64 * 2**20
+
+#: What a process is ended by that computes for too long; Windows has no such limit.
+_SIGXCPU = getattr(signal, "SIGXCPU", None)
 
 CHILD = Path(__file__).with_name("child.py")
 
@@ -84,16 +91,16 @@ def dump(path: str | Path) -> Dump:
     path = Path(path).resolve()
     size = _check_file(path)
     with tempfile.TemporaryDirectory(prefix="wrn-") as folder:
-        _run_child(path, Path(folder), time_limit(size))
+        _run_child(path, Path(folder), cpu_seconds(size))
         try:
             return _load(Path(folder))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             raise _crashed() from None
 
 
-def time_limit(size: int) -> float:
-    """Return the seconds that reading a file of `size` bytes may take."""
-    return MIN_TIMEOUT_SECONDS + size / SLOWEST_BYTES_PER_SECOND
+def cpu_seconds(size: int) -> int:
+    """Return the seconds of computing that reading a file of `size` bytes may take."""
+    return math.ceil(MIN_CPU_SECONDS + size / SLOWEST_BYTES_PER_SECOND)
 
 
 def _check_file(path: Path) -> int:
@@ -133,8 +140,12 @@ def _describe(start: bytes) -> str:
     return f"a file that begins with the bytes {start[:8].hex(' ')}"
 
 
-def _run_child(path: Path, folder: Path, timeout: float) -> None:
+def _run_child(path: Path, folder: Path, seconds: int) -> None:
     """Run `child.py` on a file with `folder` as its working directory."""
+    too_long = WeightsError(
+        f"Reading the file must take at most {seconds} seconds of computing. Received: "
+        "one that takes longer; it is damaged, or was made to"
+    )
     # Kept are only the variables without which Python may not start.
     kept = {"SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} & os.environ.keys()
     environment = {name: os.environ[name] for name in kept} | {
@@ -145,20 +156,19 @@ def _run_child(path: Path, folder: Path, timeout: float) -> None:
     }
     try:
         done = subprocess.run(
-            [sys.executable, "-I", str(CHILD), str(path)],
+            [sys.executable, "-I", str(CHILD), str(path), str(seconds)],
             cwd=folder,
             env=environment,
-            timeout=timeout,
+            timeout=PATIENCE * seconds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise WeightsError(
-            f"Reading the file must take at most {timeout:.0f} seconds. Received: one "
-            "that takes longer; it is damaged, or was made to"
-        ) from None
+        raise too_long from None
+    if _SIGXCPU and done.returncode == -_SIGXCPU:
+        raise too_long
     if done.returncode:
         raise _crashed()
 
