@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests import other_networks as others
 from tests import weight_files as samples
 from wrn import weights
 from wrn.errors import WeightsError
@@ -289,6 +290,22 @@ OTHERS = {
         "ImageNet ResNet",
     ),
     "theano layout": (_theano_layout, r"\(out, in, height, width\)"),
+    "resnet-56": (lambda: samples.resnet(56, projections=False), "CIFAR ResNet-56"),
+    "vgg": (others.vgg16, "plain convolutional network, without projection"),
+    "densenet": (lambda: others.densenet(bottleneck=False), "like a DenseNet"),
+    "densenet-bc": (lambda: others.densenet(bottleneck=True), "like a DenseNet"),
+    "resnet-164": (others.bottleneck_resnet, "bottleneck blocks"),
+    "wrn-50-2": (others.wide_resnet_50_2, "ImageNet ResNet"),
+    "mobilenet": (others.mobilenet, "depthwise convolutions"),
+    "64x64": (others.for_64x64, "network for 64x64 images: .* takes 16x16 pixels"),
+    "64x64, faces": (
+        lambda: others.for_64x64(heads=(2, 101)),
+        "network for 64x64 images with 2 dense layers, of 2, 101 outputs",
+    ),
+    "four groups": (
+        lambda: others.for_64x64(groups=4),
+        "4 groups, as networks for 64x64 images have",
+    ),
     "three vectors": (
         lambda: _changed("bn", *np.ones((3, 128))),
         "4 vectors.*shapes 128, 128, 128",

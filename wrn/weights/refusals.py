@@ -1,11 +1,15 @@
 """What a network that is no Wide ResNet looks like, in words."""
 
+import math
 from collections import Counter
 
 from wrn.architecture import BASE_CHANNELS
 from wrn.errors import WeightsError
 from wrn.weights.layers import KERNELS, Found, by, plural
 from wrn.weights.reader import quote
+
+#: Side of the last group's image, where the network is one for CIFAR.
+CIFAR_SIDE = 8
 
 EXPECTED = (
     "Expected a Wide ResNet as its authors or a known program wired it: a 3x3 "
@@ -25,6 +29,15 @@ def refusal(reason: str, layers: list[Found]) -> WeightsError:
         f"{count} {name}{'s' * (count > 1)}" for name, count in counts.most_common(6)
     )
     return WeightsError(f"{reason}. {EXPECTED}. Received: {received or 'no weights'}")
+
+
+def _grows_densely(main: list[Found]) -> bool:
+    """Whether 3x3 convolutions all add as many channels to ever more of them."""
+    return (
+        len(main) > 3
+        and len({f.shape[3] for f in main}) == 1
+        and all(f.shape[2] != f.shape[3] for f in main)
+    )
 
 
 def odd_kernel(found: Found, layers: list[Found]) -> WeightsError:
@@ -61,7 +74,12 @@ def resemblance(layers: list[Found], biased_order_known: bool) -> str | None:
         return "a network without convolutions"
     if not any(f.kind == "bn" for f in layers):
         return "a plain convolutional network, without batch normalization"
-    if projections > 3:
+    if any(f.is_3x3 and f.shape[3] == 1 < f.shape[2] for f in main):
+        return "a network of depthwise convolutions, such as MobileNet"
+    if _grows_densely(main[1:]):
+        return f"a DenseNet of growth rate {widths[0]}"
+    groups = len({f.shape[3] for f in main[1:]})
+    if projections > 3 and projections != groups:
         return "a residual network with bottleneck blocks"
     if widths == [16, 32, 64] and (projections == 0 or biased):
         return f"a CIFAR ResNet-{len(main) + 1}" + " with biases" * biased
@@ -71,9 +89,19 @@ def resemblance(layers: list[Found], biased_order_known: bool) -> str | None:
         return "a residual network with biases in its convolutions"
     if not dense:
         return "a network without its dense layer"
+    side = math.isqrt(dense[0].shape[0] // widths[-1])
+    # Its last image has a quarter of the side: two groups halve it.
+    larger = side > CIFAR_SIDE and dense[0].shape[0] == side**2 * widths[-1]
+    images = f" for {4 * side}x{4 * side} images" * larger
     if len(dense) > 1:
         outputs = ", ".join(str(f.shape[1]) for f in dense)
-        return f"a network with {len(dense)} dense layers, of {outputs} outputs"
+        return f"a network{images} with {len(dense)} dense layers, of {outputs} outputs"
+    if larger:
+        return f"a network{images}: its dense layer takes {side}x{side} pixels"
+    if projections == groups > 3:
+        return (
+            f"a residual network of {groups} groups, as networks for 64x64 images have"
+        )
     pooled = dense[0].shape[0] == widths[-1]
     if pooled and "bias" not in dense[0].arrays:
         return "a network whose dense layer has no bias"
