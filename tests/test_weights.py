@@ -296,6 +296,7 @@ OTHERS = {
     "densenet-bc": (lambda: others.densenet(bottleneck=True), "like a DenseNet"),
     "resnet-164": (others.bottleneck_resnet, "bottleneck blocks"),
     "wrn-50-2": (others.wide_resnet_50_2, "ImageNet ResNet"),
+    "pointwise": (samples.tiny, "without 3x3 convolutions"),
     "mobilenet": (others.mobilenet, "depthwise convolutions"),
     "64x64": (others.for_64x64, "network for 64x64 images: .* takes 16x16 pixels"),
     "64x64, faces": (

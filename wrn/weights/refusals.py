@@ -74,10 +74,12 @@ def resemblance(layers: list[Found], biased_order_known: bool) -> str | None:
         return "a network without convolutions"
     if not any(f.kind == "bn" for f in layers):
         return "a plain convolutional network, without batch normalization"
-    if any(f.is_3x3 and f.shape[3] == 1 < f.shape[2] for f in main):
+    if not main:
+        return "a network without 3x3 convolutions"
+    if any(f.shape[3] == 1 < f.shape[2] for f in main):
         return "a network of depthwise convolutions, such as MobileNet"
     if _grows_densely(main[1:]):
-        return f"a DenseNet of growth rate {widths[0]}"
+        return f"a DenseNet of growth rate {main[1].shape[3]}"
     groups = len({f.shape[3] for f in main[1:]})
     if projections > 3 and projections != groups:
         return "a residual network with bottleneck blocks"
