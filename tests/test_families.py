@@ -1,16 +1,22 @@
 """Files of known programs give the logits of the networks that wrote them."""
 
+import json
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from tests import keras_1, programs
+from tests.conftest import ROOT
 from wrn import weights
+from wrn.cli import main
 from wrn.converting import convert
+from wrn.data import sources
 from wrn.errors import WeightsError
-from wrn.evaluation import load_weights
+from wrn.evaluation import AUTHORS_STATISTICS, load_weights
 from wrn.model import build_model
 from wrn.wiring import EDWARD2_V2
 
@@ -230,6 +236,41 @@ def test_evaluation_runs_other_wirings(tmp_path, source, images):
     report = weights.inspect(path)
     assert report["wiring"]["name"] == "edward2-v1"
     assert any("post-activation network of edward2" in n for n in loaded.notes)
+
+
+def test_command_and_page_run_other_wirings(
+    tmp_path, tf_keras, source, dataset, monkeypatch, capsys
+):
+    """Both tell the accuracy that the network has in the program that wrote it."""
+    model, _ = source("edward2-v1")
+    path = tmp_path / "weights.h5"
+    model.save_weights(path)
+    statistics = AUTHORS_STATISTICS.mean, AUTHORS_STATISTICS.std
+    mean, std = (np.array(each, np.float32) for each in statistics)
+    test = dataset.test
+    theirs = programs.logits(tf_keras, model, (test.images - mean) / std)
+    expected = (theirs.argmax(axis=1) == test.labels).mean()
+    monkeypatch.setitem(sources._kept, "synthetic", dataset)
+
+    arguments = ("evaluate", path, "--data", "synthetic", "--no-diagnose", "--json")
+    options = ("--precision", "float32", "--quiet")
+    assert main(list(map(str, (*arguments, *options)))) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == expected
+
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    monkeypatch.setenv("WRN_DATA", "synthetic")
+    monkeypatch.setattr("ui.measuring.load_diagnosis", lambda *arguments: None)
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=240)
+    app.query_params["weights"] = "Upload a file"
+    app.run().switch_page("pages/evaluate.py").run()
+    app.file_uploader(key="upload").upload("old.h5", path.read_bytes()).run()
+    next(button for button in app.button if button.label == "Evaluate").click().run()
+    assert not app.exception
+    notes = " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert "post-activation network of edward2" in notes
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Accuracy (synthetic)"] == f"{expected:.2%}"
 
 
 def test_converted_files_give_the_same_logits(tmp_path, source, images):

@@ -130,8 +130,9 @@ def test_what_is_not_recorded_is_tried(open_page, models, images, monkeypatch):
     assert any("none is much better than guessing" in w.value for w in app.warning)
     table = app.dataframe[0].value
     assert {"kernels", "statistics", "preprocessing", "colours"} <= set(table)
-    # Seven ways to preprocess, each in both orders of the colours.
-    assert len(table) == 14
+    # Seven ways to preprocess, each in both orders of the colours; the best four with
+    # the other padding, too.
+    assert len(table) == 18
     assert metrics(app)["Accuracy (synthetic)"] == f"{(images == ANSWER).mean():.2%}"
 
 
