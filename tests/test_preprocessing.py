@@ -12,9 +12,9 @@ from wrn.preprocessing import (
     KerasZca,
     MeanStd,
     fit_preprocessing,
-    normalize_contrast,
     read_preprocessing,
 )
+from wrn.preprocessing.zca import normalize_contrast
 
 
 def smooth_images(random, count, side=4):
@@ -174,7 +174,7 @@ def test_the_same_images_give_the_same_figures(kind, random):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_at_once_equals_a_compiled_batch(kind, random, monkeypatch):
-    monkeypatch.setattr("wrn.preprocessing._CHUNK_IMAGES", 64)
+    monkeypatch.setattr("wrn.preprocessing.base.CHUNK_IMAGES", 64)
     images = smooth_images(random, 150)
     fitted = fit_preprocessing(kind, images)
     batch = tf.function(fitted.apply)(tf.constant(images, tf.float32))

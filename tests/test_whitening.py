@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wrn.whitening import moments, zca_matrix
+from wrn.preprocessing.whitening import moments, zca_matrix
 
 
 def correlated(random, rows=400, values=20):
