@@ -100,6 +100,26 @@ def test_resnet_is_named_and_refused(page, server, tmp_path, temporary):
     assert list(temporary.glob("wrn-*")) == []
 
 
+def test_a_file_beyond_the_limit_is_refused_before_it_is_sent(
+    page, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "1")
+    large = tmp_path / "large.h5"
+    large.write_bytes(bytes(2 * 2**20))
+    sent = []
+    with serve(tmp_path) as small:
+        page.on("request", lambda r: sent.append(r.url) if r.method == "PUT" else None)
+        open_uploader(page, small)
+        upload(page, large)
+        uploader = page.get_by_test_id("stFileUploader")
+        expect(uploader).to_contain_text(re.compile(r"must be 1(\.0)?MB or smaller"))
+        expect(page.get_by_role("button", name="Evaluate", exact=True)).to_be_disabled()
+        expect(page.locator(".st-key-recognized")).to_have_count(0)
+        # Before its server is gone, which it would complain of.
+        page.goto("about:blank")
+    assert sent == []
+
+
 def loss(page: Page) -> str:
     metrics = page.locator(".st-key-result_metrics").get_by_test_id("stMetric")
     return metrics.filter(has_text="Loss").get_by_test_id("stMetricValue").inner_text()
