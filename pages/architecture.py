@@ -2,7 +2,14 @@
 
 import streamlit as st
 
-from ui.architecture_view import downloads, layer_table, metrics, node_facts
+from ui.architecture_view import (
+    cost_of_training,
+    downloads,
+    group_shares,
+    layer_table,
+    metrics,
+    node_facts,
+)
 from ui.forms import level_switch, model_form
 from ui.graph_view import graph_view
 from ui.navigation import require_frame
@@ -21,5 +28,9 @@ selected = graph_view(architecture, graph)
 node_facts(architecture, graph, selected)
 downloads(architecture, graph.level)
 
+st.subheader("Training")
+cost_of_training(architecture.config)
+
 st.subheader("Layers")
+group_shares(architecture)
 layer_table(architecture)

@@ -91,3 +91,27 @@ def test_to_dict_has_what_other_programs_read():
     assert found["parameters"] == 691_674
     assert found["receptive_field"] == 53
     assert found["layers"][1]["output_shape"] == [32, 32, 16]
+
+
+def test_groups_share_parameters_and_multiply_adds():
+    """WRN-10-1: counted by hand from the paper's Table 1."""
+    groups = describe(ModelConfig(depth=10, widen_factor=1)).by_group()
+    assert list(groups) == ["Stem", "Group 1", "Group 2", "Group 3", "Head"]
+    parameters = {
+        "Stem": 9 * 3 * 16,
+        "Group 1": 2 * 9 * 16 * 16 + 2 * 32,
+        "Group 2": 9 * 16 * 32 + 9 * 32 * 32 + 16 * 32 + 2 * (16 + 32),
+        "Group 3": 9 * 32 * 64 + 9 * 64 * 64 + 32 * 64 + 2 * (32 + 64),
+        "Head": 2 * 64 + 64 * 10 + 10,
+    }
+    adds = {
+        "Stem": 1024 * 9 * 3 * 16,
+        "Group 1": 1024 * 2 * 9 * 16 * 16,
+        "Group 2": 256 * (9 * 16 * 32 + 9 * 32 * 32 + 16 * 32),
+        "Group 3": 64 * (9 * 32 * 64 + 9 * 64 * 64 + 32 * 64),
+        "Head": 64 * 10,
+    }
+    assert sum(parameters.values()) == 77_850
+    for name, (share, share_of_adds) in groups.items():
+        assert share == pytest.approx(parameters[name] / 77_850)
+        assert share_of_adds == pytest.approx(adds[name] / sum(adds.values()))

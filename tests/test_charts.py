@@ -200,13 +200,14 @@ def test_per_class_accuracy_in_percent_and_a_class_without_images():
 @pytest.mark.parametrize(
     "figure",
     [
+        charts.group_shares({name: (0.2, 0.2) for name in "abcde"}),
         charts.training_curves([{"epoch": 1, "loss": 1.0}]),
         charts.compare_curves({"a": [{"epoch": 1, "loss": 1.0}]}),
         charts.schedule_curve([0.1]),
         charts.confusion_matrix(np.eye(3), CLASSES),
         charts.per_class_accuracy([1, 1, 1], CLASSES),
     ],
-    ids=["training", "compare", "schedule", "confusion", "per class"],
+    ids=["shares", "training", "compare", "schedule", "confusion", "per class"],
 )
 def test_figures_leave_the_theme_to_the_page(figure):
     template = figure.layout.template

@@ -41,6 +41,7 @@ def test_describe_prints_json(capsys):
     assert found["receptive_field"] == 53
     assert found["multiply_adds"] == 101_106_944
     assert found["layers"][0]["name"] == "input"
+    assert [row["test_error"] for row in found["published"]] == [0.0631]
 
 
 def test_describe_writes_dot(tmp_path, capsys):
@@ -55,6 +56,10 @@ def test_describe_shows_a_table(capsys):
     shown = capsys.readouterr().out
     assert "group3_block1_shortcut" in shown
     assert "77,850 parameters" in shown
+    assert "Published" not in shown
+    assert main(["describe", "--depth", "40", "--widen-factor", "4"]) == 0
+    shown = capsys.readouterr().out
+    assert "Published test error: 4.53% (arXiv:1605.07146, Table 5" in shown
 
 
 @pytest.mark.parametrize(

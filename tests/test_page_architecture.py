@@ -21,7 +21,7 @@ def metrics(page: AppTest) -> dict[str, str]:
 
 
 def graph(page: AppTest) -> dict:
-    (component,) = page.get("bidi_component")
+    component, *_ = page.get("bidi_component")
     return json.loads(component.proto.json)
 
 
@@ -94,6 +94,40 @@ def test_url_that_makes_no_sense_is_ignored(page, name, value):
     page.run()
     assert not page.exception
     assert metrics(page)["Network"] == "WRN-16-2"
+
+
+def test_a_published_network_sets_the_controls(page):
+    page.run()
+    presets = page.selectbox(key="preset")
+    assert presets.value == "WRN-16-2"
+    presets.set_value("WRN-28-10").run()
+    assert not page.exception
+    assert metrics(page)["Network"] == "WRN-28-10"
+    assert metrics(page)["Published error"] == "4.00%"
+    assert page.select_slider(key="depth").value == 28
+    page.slider(key="dropout").set_value(0.3).run()
+    assert metrics(page)["Published error"] == "3.89%"
+    assert page.selectbox(key="preset").value is None
+    page.slider(key="widen_factor").set_value(3).run()
+    assert metrics(page)["Published error"] == "–"
+
+
+def test_a_training_costs_more_with_larger_batches(page):
+    page.run()
+    # WRN-16-2 keeps 245,760 values an image, of 2 or 4 bytes.
+    assert metrics(page)["Activations"] in ("62.9 MB", "126 MB")
+    page.number_input(key="batch_size").set_value(256).run()
+    assert metrics(page)["Activations"] in ("126 MB", "252 MB")
+    assert metrics(page)["Time per epoch"] == "–"
+
+
+def test_the_network_goes_along_to_the_train_page(page):
+    page.run()
+    page.select_slider(key="depth").set_value(22).run()
+    page.button(key="train_this").click().run()
+    assert not page.exception
+    assert page.title[0].value == "Train"
+    assert page.select_slider(key="depth").value == 22
 
 
 def test_table_has_every_layer(page):

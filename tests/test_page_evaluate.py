@@ -119,6 +119,8 @@ def test_stored_weights_with_their_card(open_page, models, images):
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
     assert metrics(app)["Images"] == f"{len(images)}"
     assert "Synthetic images" in app.warning[0].value
+    # Nothing was published about such images.
+    assert "Published" not in metrics(app)
 
 
 @pytest.mark.slow

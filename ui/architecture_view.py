@@ -4,7 +4,13 @@ from functools import partial
 
 import streamlit as st
 
+from ui import charts, state
+from ui.live_chart import live_chart
+from ui.text import literal
+from wrn import speed
 from wrn.architecture import Architecture
+from wrn.config import ModelConfig, RunConfig, TrainConfig, options
+from wrn.estimate import activation_bytes, estimate
 from wrn.graph import (
     FORMATS,
     INSTALL_GRAPHVIZ,
@@ -16,7 +22,9 @@ from wrn.graph import (
     shape_text,
     to_dot,
 )
-from wrn.text import file_size, short_count
+from wrn.jobs import manager
+from wrn.published import published
+from wrn.text import duration, file_size, gigabytes, short_count
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
@@ -44,10 +52,79 @@ def metrics(architecture: Architecture) -> None:
             file_size(architecture.weight_bytes),
             "All weights as 32-bit floats, moving means and variances included.",
         ),
+        "Published error": _published(architecture.config),
     }
     with st.grid(len(shown), min_column_width=140, key="metrics"):
         for label, (value, help) in shown.items():
             st.metric(label, value, help=help, border=True)
+
+
+def _published(network: ModelConfig) -> tuple[str, str]:
+    """Return the published test error, and where it stands."""
+    rows = published(network)
+    if not rows:
+        return "–", "No test error on CIFAR-10 was found for this network."
+    return (
+        f"{rows[0].test_error:.2%}",
+        "Test error on CIFAR-10. "
+        + " ".join(f"{row.test_error:.2%}: {literal(str(row))}." for row in rows),
+    )
+
+
+def cost_of_training(network: ModelConfig) -> None:
+    """Tell what a training of the paper's recipe would take, at a batch size."""
+    (option,) = (o for o in options(TrainConfig) if o.name == "batch_size")
+    with st.grid(4, min_column_width=150, key="training"):
+        batch_size = st.number_input(
+            option.label,
+            min_value=int(option.minimum or 1),
+            max_value=int(option.maximum or 1),
+            value=option.default,
+            help=option.help,
+            key=state.BATCH_SIZE,
+            persist_state="session",
+        )
+        config = RunConfig(model=network, train=TrainConfig(batch_size=batch_size))
+        told = estimate(config, speed.known(config, manager().store))
+        shown = {
+            "Activations": (
+                file_size(activation_bytes(config, told.precision)),
+                "What one batch leaves in memory for the backward pass: inputs of "
+                f"batch normalizations and outputs of ReLUs, in {told.precision}.",
+            ),
+            "Peak memory": (
+                gigabytes(told.memory_bytes),
+                "Of a training on CIFAR-10, with weights, optimizer, images and the "
+                "program itself. " + told.warning,
+            ),
+            "Time per epoch": (
+                "–"
+                if told.seconds_per_epoch is None
+                else duration(told.seconds_per_epoch),
+                str(told.speed)
+                if told.speed
+                else "Not known yet on this device; the Train page can measure it.",
+            ),
+        }
+        for label, (value, help) in shown.items():
+            st.metric(label, value, help=help, border=True)
+    if st.button("Train this network", key="train_this"):
+        st.switch_page("pages/train.py")
+
+
+def group_shares(architecture: Architecture) -> None:
+    """Draw the groups' shares of parameters and of multiply-adds."""
+    groups = architecture.by_group()
+    live_chart(
+        charts.group_shares(groups),
+        key="shares",
+        height=190,
+        alt="; ".join(
+            f"{name}: {parameters:.1%} of the parameters, {adds:.1%} of the "
+            "multiply-adds"
+            for name, (parameters, adds) in groups.items()
+        ),
+    )
 
 
 def node_facts(architecture: Architecture, graph: Graph, selected: str | None) -> None:

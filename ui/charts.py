@@ -45,12 +45,54 @@ _NO_ZOOM: dict[str, Any] = {
     "modebar": {"remove": ["zoom2d", "pan2d", "resetScale2d"]},
 }
 
+#: Stem, the three groups, head.
+_PART_COLORS = (RUN_COLORS[7], TRAIN_COLOR, RUN_COLORS[2], RUN_COLORS[4], TEST_COLOR)
+
 # The panels from top to bottom: y axis, title and share of the height.
 _PANELS = (
     ("y", "Loss", (0.61, 0.97)),
     ("y2", "Accuracy", (0.20, 0.56)),
     ("y3", "Learning rate", (0.0, 0.15)),
 )
+
+
+def group_shares(groups: Mapping[str, tuple[float, float]]) -> go.Figure:
+    """Draw how the parts of a network share its parameters and multiply-adds.
+
+    Args:
+        groups: Shares, 0 to 1, of parameters and of multiply-adds by the part's name,
+            in the order of computation.
+
+    Returns:
+        A figure of two bars, each in one piece a part.
+    """
+    rows = ["Multiply-adds", "Parameters"]
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=[100 * adds, 100 * parameters],
+                y=rows,
+                name=name,
+                orientation="h",
+                marker={"color": color, "line": {"width": 0}},
+                hovertemplate="%{y}: %{x:.1f}%<extra>" + name + "</extra>",
+                uid=name,
+            )
+            for (name, (parameters, adds)), color in zip(
+                groups.items(), _PART_COLORS, strict=True
+            )
+        ]
+    )
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.35,
+        margin={"l": 100, "r": 10, "t": 30, "b": 25},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"range": [0, 100], "ticksuffix": "%", "fixedrange": True},
+        yaxis={"fixedrange": True},
+        **_NO_ZOOM,
+    )
+    return figure
 
 
 def training_curves(points: Iterable[Point], held_out: str = "Test") -> go.Figure:

@@ -89,6 +89,13 @@ def _metrics(result: Evaluated) -> None:
             "Test images classified, from the first on.",
         ),
     }
+    if report["published"] and not report["synthetic"]:
+        best, *_ = report["published"]
+        shown["Published"] = (
+            f"{1 - best['test_error']:.2%}",
+            f"Accuracy on the lossless images, {best['preprocessing']}: "
+            f"{best['source']}.",
+        )
     with st.grid(len(shown), min_column_width=140, key="result_metrics"):
         for label, (value, help) in shown.items():
             st.metric(label, value, help=help, border=True)

@@ -8,6 +8,7 @@ from ui import state
 from wrn.config import DEPTHS, Config, ModelConfig, Option, options
 from wrn.errors import ConfigError
 from wrn.graph import LEVELS
+from wrn.published import PRESETS
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
@@ -30,7 +31,7 @@ def model_form() -> ModelConfig:
         option for option in options(ModelConfig) if option.name != "classes"
     )
     _bring_network()
-    left, middle, right = st.columns(3, gap="medium")
+    first, left, middle, right = st.columns([3, 4, 4, 4], gap="medium")
     network = ModelConfig(
         depth=left.select_slider(
             depth.label,
@@ -62,7 +63,34 @@ def model_form() -> ModelConfig:
         ),
     )
     st.session_state[state.NETWORK] = (network, st.session_state.get(state.PAGE))
+    with first:
+        _preset(network)
     return network
+
+
+def _preset(network: ModelConfig) -> None:
+    """Offer the networks with published results; one that is chosen sets the rest."""
+    names = {preset.name: preset for preset in PRESETS}
+    st.session_state[state.PRESET] = (
+        network.name if network == names.get(network.name) else None
+    )
+
+    def choose() -> None:
+        preset = names.get(st.session_state[state.PRESET])
+        if preset:
+            st.session_state[state.DEPTH] = preset.depth
+            st.session_state[state.WIDEN_FACTOR] = preset.widen_factor
+            st.session_state[state.DROPOUT] = preset.dropout
+
+    st.selectbox(
+        "Published",
+        names,
+        placeholder="Another network",
+        help="Networks whose test error on CIFAR-10 was published. Choosing one sets "
+        "depth, widen factor and dropout.",
+        on_change=choose,
+        key=state.PRESET,
+    )
 
 
 def _bring_network() -> None:

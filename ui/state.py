@@ -11,12 +11,17 @@ PAGE = "page"
 DEPTH = "depth"
 WIDEN_FACTOR = "widen_factor"
 DROPOUT = "dropout"
+#: A published network; follows the three above.
+PRESET = "preset"
 #: The network, and the title of the page on which it was last shown.
 NETWORK = "network"
 LEVEL = "level"
 WEIGHTS = "weights"
 #: The chosen run; kept in the URL without a widget.
 RUN = "run"
+
+#: The batch size that the Architecture page counts with.
+BATCH_SIZE = "batch_size"
 
 #: The graph component; holds the selected node.
 GRAPH = "graph"

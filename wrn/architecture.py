@@ -134,6 +134,25 @@ class Architecture:
         last = [layer for layer in self.layers if layer.kernel == (3, 3)][-1]
         return last.receptive_field
 
+    def by_group(self) -> dict[str, tuple[float, float]]:
+        """Return each group's share of parameters and of multiply-adds, 0 to 1.
+
+        What comes before the first group is called the stem, what comes after the
+        last the head.
+        """
+        sums: dict[str, list[int]] = {}
+        for layer in self.layers:
+            name = f"Group {layer.group}" if layer.group else "Stem"
+            if not layer.group and sums.keys() - {"Stem"}:
+                name = "Head"
+            total = sums.setdefault(name, [0, 0])
+            total[0] += layer.parameters
+            total[1] += layer.multiply_adds
+        return {
+            name: (parameters / self.parameters, adds / self.multiply_adds)
+            for name, (parameters, adds) in sums.items()
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return the architecture as plain JSON types."""
         return {

@@ -171,8 +171,7 @@ def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
     """
     architecture = describe(config.model, wiring_of(config))
     trained, _ = _counts(config.data)
-    batch = min(config.train.batch_size, trained)
-    activations = batch * kept_values(architecture) * _VALUE_BYTES[precision]
+    activations = activation_bytes(config, precision)
     copies = _WEIGHT_COPIES + bool(config.train.averaging)
     training = copies * architecture.weight_bytes + int(
         _ACTIVATION_FACTOR * activations
@@ -188,6 +187,19 @@ def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
     fitting = _WHITENING_BYTES[config.data.preprocessing]
     peak = max(fitting, 2 * images, images + _STEP_BYTES + training)
     return _PROCESS_BYTES + loaded + peak
+
+
+def activation_bytes(config: RunConfig, precision: str) -> int:
+    """Return the bytes that a batch leaves in memory for the backward pass.
+
+    Args:
+        config: The training.
+        precision: `float32`, `bfloat16` or `float16`.
+    """
+    trained, _ = _counts(config.data)
+    batch = min(config.train.batch_size, trained)
+    architecture = describe(config.model, wiring_of(config))
+    return batch * kept_values(architecture) * _VALUE_BYTES[precision]
 
 
 def kept_values(architecture: Architecture) -> int:

@@ -17,6 +17,7 @@ from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd, Preprocessing, read_preprocessing
+from wrn.published import published
 
 #: Quantile of the normal distribution for a two-sided 95% interval.
 _Z95 = 1.959963984540054
@@ -277,6 +278,7 @@ def report(
         "class_names": list(dataset.class_names),
         "weights": weights,
         "precision": loaded.precision,
+        "published": [row.to_dict() for row in published(loaded.config)],
         "notes": [note for note in notes if note],
     }
 

@@ -52,6 +52,8 @@ def test_theano_file_reaches_the_accuracy_of_the_original(
     expected = accuracy(page), loss(page)
     if source() != "synthetic":
         assert float(expected[0].rstrip("%")) > 80
+        metrics = page.locator(".st-key-result_metrics").get_by_test_id("stMetric")
+        expect(metrics.filter(has_text="Published")).to_contain_text("93.69%")
 
     stored = ROOT / "models" / f"{NAME}.weights.h5"
     old = weight_files.rewrite_for_theano(stored, tmp_path / "from 2016.h5", 16, 2)

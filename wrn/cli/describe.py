@@ -8,6 +8,7 @@ from wrn.architecture import describe
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table, write
 from wrn.config import ModelConfig
+from wrn.published import published
 
 
 def add(commands: Any) -> None:
@@ -36,8 +37,10 @@ def _describe(arguments: argparse.Namespace) -> int:
     for kind in ("svg", "png", "pdf"):
         if path := getattr(arguments, kind):
             write(path, graph.render(dot, kind))
+    results = published(architecture.config)
     if arguments.json:
-        print_json(architecture.to_dict())
+        told = [result.to_dict() for result in results]
+        print_json(architecture.to_dict() | {"published": told})
     elif not any((arguments.dot, arguments.svg, arguments.png, arguments.pdf)):
         rows = [
             (
@@ -58,4 +61,6 @@ def _describe(arguments: argparse.Namespace) -> int:
             f"{architecture.multiply_adds:,} multiply-adds, receptive field "
             f"{architecture.receptive_field} pixels"
         )
+        for result in results:
+            print(f"Published test error: {result.test_error:.2%} ({result})")
     return 0

@@ -10,6 +10,7 @@ from wrn.cli.output import Bar, print_json, print_table
 from wrn.cli.process import start_tensorflow
 from wrn.config import DataConfig, OutputConfig, runs_folder
 from wrn.errors import RunError
+from wrn.published import published
 
 #: Rows of the table of what was tried.
 _TRIALS_SHOWN = 12
@@ -90,6 +91,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             f"accuracy {evaluation.accuracy:.2%} (95% interval {low:.2%} to "
             f"{high:.2%}), loss {evaluation.loss:.4f}"
         )
+        for row in published(loaded.config) if not dataset.synthetic else ():
+            print(f"- Published: {row.test_accuracy:.2%} ({row})")
         for note in report["notes"]:
             print(f"- {note}")
         if diagnosis:
