@@ -5,7 +5,7 @@ import streamlit as st
 from ui import state
 from ui.converted_download import offer_converted
 from ui.evaluation_view import show
-from ui.images_choice import choose_images, offer_synthetic
+from ui.images_choice import choose_flip, choose_images, offer_synthetic
 from ui.measuring import measure
 from ui.navigation import require_frame
 from ui.text import literal
@@ -22,6 +22,7 @@ with left:
     chosen = choose_weights()
 with right:
     data = choose_images()
+    flip = choose_flip()
 recognized = chosen and recognize(chosen)
 own_file = st.container()
 
@@ -30,7 +31,7 @@ if st.button("Evaluate", type="primary", disabled=not recognized) and chosen:
     progress = st.empty()
     try:
         with progress.container():
-            st.session_state[state.EVALUATED] = measure(chosen, data)
+            st.session_state[state.EVALUATED] = measure(chosen, data, flip=flip)
         progress.empty()
     except WrnError as error:
         progress.error(literal(str(error)))

@@ -197,6 +197,20 @@ def test_per_class_accuracy_in_percent_and_a_class_without_images():
     assert figure.layout.xaxis.range == (0, 1)
 
 
+CALIBRATED = {
+    "accuracy": [None, 0.75],
+    "confidence": [None, 0.9],
+    "counts": [0, 4],
+}
+
+
+def test_reliability_has_a_bar_in_the_middle_of_each_bin():
+    bars, diagonal = charts.reliability(CALIBRATED).data
+    assert list(bars.x) == [0.25, 0.75]
+    assert list(bars.y) == [None, 0.75]
+    assert list(diagonal.x) == list(diagonal.y) == [0, 1]
+
+
 @pytest.mark.parametrize(
     "figure",
     [
@@ -206,8 +220,17 @@ def test_per_class_accuracy_in_percent_and_a_class_without_images():
         charts.schedule_curve([0.1]),
         charts.confusion_matrix(np.eye(3), CLASSES),
         charts.per_class_accuracy([1, 1, 1], CLASSES),
+        charts.reliability(CALIBRATED),
     ],
-    ids=["shares", "training", "compare", "schedule", "confusion", "per class"],
+    ids=[
+        "shares",
+        "training",
+        "compare",
+        "schedule",
+        "confusion",
+        "per class",
+        "reliability",
+    ],
 )
 def test_figures_leave_the_theme_to_the_page(figure):
     template = figure.layout.template

@@ -1,5 +1,8 @@
 """Evaluation and inference against SciPy, NumPy and stock Keras."""
 
+import csv
+import io
+
 import keras
 import numpy as np
 import pytest
@@ -265,6 +268,18 @@ def test_foreign_preprocessing_is_refused(tmp_path):
     )
     with pytest.raises(WeightsError, match="preprocessing"):
         load_weights(path)
+
+
+def test_predictions_as_a_table(evaluation):
+    rows = list(csv.reader(io.StringIO(evaluation.to_csv(["a", "b", "c,"]))))
+    assert rows[0] == ["image", "true", "predicted", "a", "b", "c,"]
+    assert len(rows) == 1 + evaluation.images
+    for number, row in enumerate(rows[1:]):
+        assert row[0] == str(number)
+        assert row[1] == ["a", "b", "c,"][evaluation.labels[number]]
+        assert row[2] == ["a", "b", "c,"][evaluation.predictions[number]]
+        given = [float(value) for value in row[3:]]
+        assert given == pytest.approx(evaluation.probabilities[number], rel=1e-5)
 
 
 # Reports

@@ -123,6 +123,20 @@ def test_stored_weights_with_their_card(open_page, models, images):
     assert "Published" not in metrics(app)
 
 
+def test_calibration_flip_and_files(open_page, models, images):
+    write_weights(models / "ours.weights.h5")
+    app = open_page()
+    app.checkbox(key="flip").check().run()
+    evaluate(app)
+    assert not app.exception
+    assert "averaged with its mirror image" in texts(app)
+    # It always answers one class, with one probability.
+    sure = np.e / (np.e + 9)
+    gap = abs((images == ANSWER).mean() - sure)
+    assert metrics(app)["Calibration error"] == f"{gap:.2%}"
+    assert {"Report as JSON", "Predictions as CSV"} <= set(downloads(app))
+
+
 @pytest.mark.slow
 def test_what_is_not_recorded_is_tried(open_page, models, images, monkeypatch):
     monkeypatch.setattr("wrn.diagnosis.WHITENING_BELOW", -1.0)

@@ -67,15 +67,22 @@ def group_shares(groups: Mapping[str, tuple[float, float]]) -> go.Figure:
         A figure of two bars, each in one piece a part.
     """
     rows = ["Multiply-adds", "Parameters"]
-    figure = go.Figure(
+    figure = _figure(
+        barmode="stack",
+        bargap=0.35,
+        margin={"l": 8, "r": 16, "t": 30, "b": 25},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        **_NO_ZOOM,
+    )
+    figure.add_traces(
         [
             go.Bar(
-                x=[100 * adds, 100 * parameters],
+                x=[adds, parameters],
                 y=rows,
                 name=name,
                 orientation="h",
                 marker={"color": color, "line": {"width": 0}},
-                hovertemplate="%{y}: %{x:.1f}%<extra>" + name + "</extra>",
+                hovertemplate="%{y}: %{x:.1%}<extra>" + name + "</extra>",
                 uid=name,
             )
             for (name, (parameters, adds)), color in zip(
@@ -83,15 +90,8 @@ def group_shares(groups: Mapping[str, tuple[float, float]]) -> go.Figure:
             )
         ]
     )
-    figure.update_layout(
-        barmode="stack",
-        bargap=0.35,
-        margin={"l": 100, "r": 10, "t": 30, "b": 25},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"range": [0, 100], "ticksuffix": "%", "fixedrange": True},
-        yaxis={"fixedrange": True},
-        **_NO_ZOOM,
-    )
+    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure.update_yaxes(showgrid=False, automargin=True)
     return figure
 
 
@@ -300,6 +300,43 @@ def per_class_accuracy(
     )
     figure.update_xaxes(title_text="Accuracy", range=[0, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+    return figure
+
+
+def reliability(calibrated: Mapping[str, Sequence[float | None]]) -> go.Figure:
+    """Draw how often a network is right against how sure it is.
+
+    Args:
+        calibrated: What `wrn.calibration.Calibration.to_dict` returned.
+
+    Returns:
+        A figure of a bar a bin; on the diagonal it is right as often as it says.
+    """
+    accuracies, counts = calibrated["accuracy"], calibrated["counts"]
+    width = 1 / len(accuracies)
+    figure = _figure(margin={"l": 8, "r": 16, "t": 8, "b": 44}, bargap=0.1, **_NO_ZOOM)
+    figure.add_bar(
+        x=[(place + 0.5) * width for place in range(len(accuracies))],
+        y=accuracies,
+        width=0.9 * width,
+        marker={"color": TRAIN_COLOR},
+        customdata=list(zip(calibrated["confidence"], counts, strict=True)),
+        hovertemplate="<b>%{y:.1%}</b> right of %{customdata[1]:,} images<br>"
+        "%{customdata[0]:.1%} sure<extra></extra>",
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": TEST_COLOR, "width": 2, "dash": "dot"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.update_xaxes(title_text="Probability given", range=[0, 1], tickformat=".0%")
+    figure.update_yaxes(
+        title_text="Right", range=[0, 1.02], tickformat=".0%", automargin=True
+    )
     return figure
 
 

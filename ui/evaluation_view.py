@@ -1,5 +1,6 @@
 """The result of an evaluation: figures, charts and a gallery of images."""
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,8 @@ def show(result: Evaluated) -> None:
     st.subheader(f"{report['name']} on {literal(report['data'])}")
     st.caption(
         f"{literal(report['weights'])}, {report['images']:,} test images in "
-        f"{result.seconds:.1f} s, computed in {report['precision']}."
+        f"{result.seconds:.1f} s, computed in {report['precision']}"
+        + (", each averaged with its mirror image." if report["flip"] else ".")
     )
     if report["synthetic"]:
         st.warning(
@@ -64,6 +66,7 @@ def show(result: Evaluated) -> None:
     if "diagnosis" in report:
         show_diagnosis(report["diagnosis"])
     _charts(report)
+    _downloads(result)
     _gallery(result)
 
 
@@ -84,9 +87,15 @@ def _metrics(result: Evaluated) -> None:
             f"{report['loss']:.4f}",
             "Mean cross-entropy in nats. Guessing among ten classes has 2.3026.",
         ),
+        "Calibration error": (
+            f"{report['calibration']['error']:.2%}",
+            "Expected calibration error: by how much the probability of the predicted "
+            "class and the share of right answers differ, on average.",
+        ),
         "Images": (
             f"{report['images']:,}",
-            "Test images classified, from the first on.",
+            f"Test images classified, from the first on: "
+            f"{report['images'] / max(result.seconds, 1e-3):,.0f} a second.",
         ),
     }
     if report["published"] and not report["synthetic"]:
@@ -110,11 +119,26 @@ def _charts(report: dict[str, Any]) -> None:
         live_chart(
             charts.per_class_accuracy(accuracies, names),
             key="per_class",
-            height=460,
+            height=310,
             alt="Accuracy of each class: "
             + ", ".join(
                 f"{name} {'no images' if np.isnan(value) else f'{value:.0%}'}"
                 for name, value in zip(names, accuracies, strict=True)
+            ),
+        )
+        st.markdown("**Calibration**")
+        calibrated = report["calibration"]
+        live_chart(
+            charts.reliability(calibrated),
+            key="reliability",
+            height=250,
+            alt="How often the network is right by how sure it is: "
+            + ", ".join(
+                f"{confidence:.0%} sure, {right:.0%} right"
+                for confidence, right in zip(
+                    calibrated["confidence"], calibrated["accuracy"], strict=True
+                )
+                if confidence is not None
             ),
         )
     with right:
@@ -122,8 +146,31 @@ def _charts(report: dict[str, Any]) -> None:
         live_chart(
             charts.confusion_matrix(report["confusion"], names),
             key="confusion",
-            height=460,
+            height=600,
             alt="Number of images by true and predicted class",
+        )
+
+
+def _downloads(result: Evaluated) -> None:
+    """Offer the report and the predictions as files."""
+    report = result.report
+    name = f"{report['name']}-evaluation"
+    with st.container(horizontal=True, key="result_downloads"):
+        st.download_button(
+            "Report as JSON",
+            lambda: json.dumps(report, indent=1),
+            f"{name}.json",
+            "application/json",
+            on_click="ignore",
+            help="Every figure on this page, and what it depends on.",
+        )
+        st.download_button(
+            "Predictions as CSV",
+            lambda: result.evaluation.to_csv(report["class_names"]),
+            f"{name}.csv",
+            "text/csv",
+            on_click="ignore",
+            help="What each image is, what it was taken for, and all probabilities.",
         )
 
 

@@ -35,6 +35,17 @@ def choose_images() -> DataConfig:
     return DataConfig(source=source or default_source(), limit=count)
 
 
+def choose_flip() -> bool:
+    """Ask whether to average each image with its mirror image."""
+    return st.checkbox(
+        "Test-time flip",
+        help="Average what the network says of each image and of its mirror image. "
+        "Takes twice as long; published accuracies are without.",
+        key=state.FLIP,
+        persist_state="session",
+    )
+
+
 def offer_synthetic(data: DataConfig) -> None:
     """Offer the images that need no download."""
     if data.source != SYNTHETIC:

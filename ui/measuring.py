@@ -11,7 +11,9 @@ from wrn.config import DataConfig
 from wrn.data import select
 
 
-def measure(chosen: ChosenWeights, data: DataConfig) -> Evaluated | None:
+def measure(
+    chosen: ChosenWeights, data: DataConfig, *, flip: bool = False
+) -> Evaluated | None:
     """Classify images. The result of a run's weights is stored with the run.
 
     The work is done in the page's own thread, so any click breaks it off.
@@ -19,6 +21,7 @@ def measure(chosen: ChosenWeights, data: DataConfig) -> Evaluated | None:
     Args:
         chosen: The weights.
         data: The images.
+        flip: Whether to average over each image and its mirror image.
 
     Raises:
         WrnError: If the images cannot be had, or do not go with the weights.
@@ -41,11 +44,13 @@ def measure(chosen: ChosenWeights, data: DataConfig) -> Evaluated | None:
         bar.progress(done / total, f"{done:,} of {total:,} images")
 
     start = time.monotonic()
-    evaluation = evaluate(loaded.classifier, images.images, images.labels, show)
+    evaluation = evaluate(
+        loaded.classifier, images.images, images.labels, show, flip=flip
+    )
     if evaluation is None:
         return None
     seconds = time.monotonic() - start
-    result = report(loaded, dataset, evaluation, chosen.label)
+    result = report(loaded, dataset, evaluation, chosen.label) | {"flip": flip}
     if diagnosis:
         result["diagnosis"] = diagnosis.to_dict()
     if chosen.run:

@@ -30,6 +30,7 @@ GRAPH = "graph"
 UPLOAD = "upload"
 EVALUATE_SOURCE = "evaluate_source"
 EVALUATE_IMAGES = "evaluate_images"
+FLIP = "flip"
 GALLERY = "gallery"
 EVALUATED = "evaluated"
 

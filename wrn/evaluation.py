@@ -1,7 +1,9 @@
 """How good a network is: accuracy and what goes with it."""
 
+import csv
+import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn import weights
+from wrn.calibration import Calibration, calibration
 from wrn.config import ModelConfig
 from wrn.data import CLASS_NAMES, Dataset
 from wrn.devices import choose
@@ -83,6 +86,11 @@ class Evaluation:
             for hit, total in zip(hits, totals, strict=True)
         ]
 
+    @property
+    def calibration(self) -> Calibration:
+        """How sure the network was, and how often it was right."""
+        return calibration(self.probabilities, self.correct)
+
     def most_confident(self, *, correct: bool) -> NDArray[np.int64]:
         """Rank images by the probability of the predicted class.
 
@@ -105,7 +113,28 @@ class Evaluation:
             "images": self.images,
             "per_class_accuracy": self.per_class_accuracy,
             "confusion": self.confusion.tolist(),
+            "calibration": self.calibration.to_dict(),
         }
+
+    def to_csv(self, class_names: Sequence[str]) -> str:
+        """Return a table of the images: what each is and what it was taken for.
+
+        Args:
+            class_names: A name a class.
+
+        Returns:
+            CSV text: the image's number from 0, its true and its predicted class, and
+            the probability of every class.
+        """
+        text = io.StringIO()
+        table = csv.writer(text)
+        table.writerow(["image", "true", "predicted", *class_names])
+        for number, (true, predicted, row) in enumerate(
+            zip(self.labels, self.predictions, self.probabilities, strict=True)
+        ):
+            names = class_names[true], class_names[predicted]
+            table.writerow([number, *names, *(f"{value:.6g}" for value in row)])
+        return text.getvalue()
 
 
 @dataclass(frozen=True, eq=False)

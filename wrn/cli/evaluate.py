@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wrn.cli.arguments import add_data, add_options, command, config_of
-from wrn.cli.output import Bar, print_json, print_table
+from wrn.cli.output import Bar, print_json, print_table, write
 from wrn.cli.process import start_tensorflow
 from wrn.config import DataConfig, OutputConfig, runs_folder
 from wrn.errors import RunError
@@ -38,6 +38,12 @@ def add(commands: Any) -> None:
         default=True,
         help="try, on training images, what a file leaves open that does not record "
         "its preprocessing or who wrote it (default: yes)",
+    )
+    parser.add_argument(
+        "--csv",
+        metavar="FILE",
+        type=Path,
+        help="write each image's class, prediction and probabilities as CSV",
     )
     parser.add_argument("--precision", default="auto", help="(default: auto)")
     add_data(parser)
@@ -80,6 +86,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     report["flip"] = arguments.flip
     if diagnosis:
         report["diagnosis"] = diagnosis.to_dict()
+    if arguments.csv:
+        write(arguments.csv, evaluation.to_csv(dataset.class_names).encode())
     if run:
         run.write_evaluation(report)
     if arguments.json:
@@ -89,7 +97,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(
             f"{loaded.config.name} on {evaluation.images:,} images of {dataset.name}: "
             f"accuracy {evaluation.accuracy:.2%} (95% interval {low:.2%} to "
-            f"{high:.2%}), loss {evaluation.loss:.4f}"
+            f"{high:.2%}), loss {evaluation.loss:.4f}, calibration error "
+            f"{evaluation.calibration.error:.2%}"
         )
         for row in published(loaded.config) if not dataset.synthetic else ():
             print(f"- Published: {row.test_accuracy:.2%} ({row})")
