@@ -94,6 +94,47 @@ def test_training_curves_have_three_panels_over_one_x_axis():
     assert layout.xaxis.title.text == "Epoch"
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.6, 0.97])
+def test_smoothing_equals_the_weighted_mean(random, weight):
+    y = random.normal(size=60)
+    for place, found in enumerate(charts.smoothed(y, weight)):
+        weights = weight ** np.arange(place, -1, -1.0)
+        assert found == pytest.approx(np.average(y[: place + 1], weights=weights))
+    np.testing.assert_allclose(charts.smoothed(np.full(9, 2.5), weight), 2.5)
+
+
+def test_smoothed_curves_lie_over_faint_ones_of_the_same_colour():
+    points = [
+        {"epoch": e, "loss": y, "test_accuracy": y / 9} for e, y in ((1, 4), (2, 2))
+    ]
+    plain = charts.training_curves(points)
+    figure = charts.training_curves(points, smoothing=0.5)
+    for quantity in ("loss", "test_accuracy"):
+        raw, smooth = trace(figure, quantity), trace(figure, f"smoothed {quantity}")
+        assert values(figure, quantity) == values(plain, quantity)
+        assert raw.opacity < 0.5
+        assert smooth.opacity is None
+        assert smooth.line.color == raw.line.color
+    assert values(figure, "smoothed loss")[1] == pytest.approx([4, 8 / 3])
+    # Nothing else is smoothed, and the legend has no more entries than before.
+    assert len(figure.data) == len(plain.data) + 4
+    assert sum(bool(t.showlegend) for t in figure.data) == 2
+
+
+def test_smoothing_sees_every_point_of_a_long_training():
+    points = [{"epoch": i / 100, "loss": float(i % 2)} for i in range(50_000)]
+    figure = charts.training_curves(points, smoothing=0.99)
+    _, y = values(figure, "smoothed loss")
+    assert len(y) <= 1000
+    assert y[-1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_only_the_loss_becomes_logarithmic():
+    figure = charts.training_curves([{"epoch": 1, "loss": 1.0}], log_loss=True)
+    assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis2.type is None
+
+
 def test_accuracy_is_shown_in_percent():
     figure = charts.training_curves([{"epoch": 1, "accuracy": 0.5}])
     assert figure.layout.yaxis2.tickformat.endswith("%")

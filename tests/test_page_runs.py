@@ -88,6 +88,20 @@ def test_run_of_the_url_is_shown(page):
     assert "Resume training" not in buttons(page)
 
 
+def test_curves_are_smoothed_on_request_and_stay_so(page):
+    for name in ("first", "second"):
+        make_run(name)
+    open_run(page, "first")
+    plain = chart(page, "curves")["data"]
+    page.slider(key="smoothing").set_value(0.5).run()
+    page.toggle(key="log_loss").set_value(True).run()
+    assert not page.exception
+    open_run(page, "second")
+    figure = chart(page, "curves")
+    assert figure["layout"]["yaxis"]["type"] == "log"
+    assert len(figure["data"]) == len(plain) + 4
+
+
 def test_unknown_run_of_the_url_is_said(page):
     make_run("first")
     open_run(page, "![x](http://example.org/x.png)")

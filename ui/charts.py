@@ -95,7 +95,13 @@ def group_shares(groups: Mapping[str, tuple[float, float]]) -> go.Figure:
     return figure
 
 
-def training_curves(points: Iterable[Point], held_out: str = "Test") -> go.Figure:
+def training_curves(
+    points: Iterable[Point],
+    held_out: str = "Test",
+    *,
+    smoothing: float = 0.0,
+    log_loss: bool = False,
+) -> go.Figure:
     """Draw loss, accuracy and learning rate of one run over its epochs.
 
     Args:
@@ -105,11 +111,16 @@ def training_curves(points: Iterable[Point], held_out: str = "Test") -> go.Figur
             held out), and `learning_rate`. Accuracies lie between 0 and 1. A value
             that is missing, `None` or not finite is left out.
         held_out: What the images held out are called: "Test" or "Validation".
+        smoothing: Weight of the past in `smoothed`, 0 to below 1. Above 0 the curves
+            as measured stay behind the smoothed ones, faint.
+        log_loss: Whether the axis of the loss is logarithmic.
 
     Returns:
         A figure of three panels over one x axis.
     """
     figure = _panels()
+    if log_loss:
+        figure.update_layout(yaxis={"type": "log", "rangemode": "normal"})
     points = list(points)
     for name, prefix, line in (
         ("Train", "", {"color": TRAIN_COLOR, "width": 1.5}),
@@ -140,7 +151,49 @@ def training_curves(points: Iterable[Point], held_out: str = "Test") -> go.Figur
             uid="learning_rate",
         )
     )
+    if smoothing:
+        _smooth(figure, points, smoothing)
     return figure
+
+
+def _smooth(figure: go.Figure, points: list[Point], weight: float) -> None:
+    """Draw smoothed curves over those of loss and accuracy, which become faint."""
+    for curve in figure.data[:4]:
+        drawn = _curve(
+            points,
+            curve.uid,
+            curve.yaxis,
+            f"{curve.name}, smoothed",
+            smoothing=weight,
+            name=curve.name,
+            legendgroup=curve.legendgroup,
+            showlegend=curve.showlegend,
+            line={**curve.line.to_plotly_json(), "width": 2},
+            uid=f"smoothed {curve.uid}",
+        )
+        curve.update(opacity=0.3, showlegend=False)
+        figure.add_trace(drawn)
+
+
+def smoothed(y: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
+    """Smooth a curve by an exponential moving average without bias at its beginning.
+
+    Args:
+        y: Finite values, shape (n,).
+        weight: What the average keeps of itself at each value, 0 to below 1.
+
+    Returns:
+        float64 (n,): the average so far, divided by the weights' sum so far, so that a
+        constant stays one.
+    """
+    values = np.asarray(y, np.float64)
+    averages = np.empty_like(values)
+    average = total = 0.0
+    for place, value in enumerate(values):
+        average = weight * average + (1.0 - weight) * value
+        total = weight * total + 1.0 - weight
+        averages[place] = average / total
+    return averages
 
 
 def compare_curves(
@@ -372,13 +425,20 @@ def decimate(
 
 
 def _curve(
-    points: list[Point], quantity: str, axis: str, label: str, **style: Any
+    points: list[Point],
+    quantity: str,
+    axis: str,
+    label: str,
+    *,
+    smoothing: float = 0.0,
+    **style: Any,
 ) -> go.Scatter:
-    """Draw one quantity of the points on a panel."""
+    """Draw one quantity of the points on a panel, smoothed before it is thinned out."""
     pairs = [(p["epoch"], p[quantity]) for p in points if p.get(quantity) is not None]
     values = np.asarray(pairs, np.float64).reshape(-1, 2)
     values = values[np.isfinite(values).all(axis=1)]
-    x, y = decimate(values[:, 0], values[:, 1])
+    curve = smoothed(values[:, 1], smoothing) if smoothing else values[:, 1]
+    x, y = decimate(values[:, 0], curve)
     number = "%{y:.2%}" if axis == "y2" else "%{y:.4~g}"
     return go.Scatter(
         x=_compact(x),

@@ -12,6 +12,7 @@ import streamlit as st
 
 from ui.charts import training_curves
 from ui.live_chart import live_chart
+from ui.state import LOG_LOSS, SMOOTHING
 from ui.text import literal, percent
 from wrn.config import DataConfig, RunConfig
 from wrn.runs import Run, Status
@@ -108,8 +109,27 @@ def curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> N
     if not points:
         st.caption("The curves begin with the first steps.")
         return
+    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            0.99,
+            step=0.01,
+            format="%g",
+            help="Exponential moving average over all that was measured, without bias "
+            "at the beginning: the weight of the past.",
+            width=260,
+            key=SMOOTHING,
+            persist_state="session",
+        )
+        log_loss = st.toggle("Logarithmic loss", key=LOG_LOSS, persist_state="session")
     live_chart(
-        training_curves(points, held_out_name(config.data)),
+        training_curves(
+            points,
+            held_out_name(config.data),
+            smoothing=smoothing,
+            log_loss=log_loss,
+        ),
         key=f"curves_{run.name}",
         height=CURVES_HEIGHT,
         alt=f"Loss, accuracy and learning rate of {run.name} by epoch",

@@ -34,6 +34,10 @@ FLIP = "flip"
 GALLERY = "gallery"
 EVALUATED = "evaluated"
 
+# How curves are drawn, on every page.
+SMOOTHING = "smoothing"
+LOG_LOSS = "log_loss"
+
 # The Train page: what the keys of its widgets begin with, and those with names.
 TRAIN = "train"
 DATA = "data"
