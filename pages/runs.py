@@ -4,6 +4,7 @@ import streamlit as st
 
 from ui.job_view import run_panel
 from ui.navigation import require_frame
+from ui.run_comparison import compare
 from ui.run_details import delete_button, downloads, files, settings
 from ui.run_table import choose_row, read_rows
 from wrn.jobs import manager
@@ -28,6 +29,7 @@ if row is None:
 
 if row.config:
     run_panel(jobs, row.run)
+    compare(row, rows)
     downloads(row.run)
     settings(row.config)
 files(row.run)

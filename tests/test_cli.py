@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from wrn.cli import main
+from wrn.config import RunConfig, TrainConfig
 from wrn.runs import RunStore
 
 TRAIN = [
@@ -145,6 +146,18 @@ def test_train_evaluate_inspect_runs(tmp_path):
     listed = json.loads(wrn("runs", "--json").stdout)
     assert [(run["run"], run["state"]) for run in listed] == [("first", "finished")]
     assert listed[0]["accuracy"] == trained["test_accuracy"]
+
+
+def test_runs_are_compared(tmp_path, capsys):
+    store = RunStore(tmp_path / "runs")
+    for name, epochs in (("one", 3), ("two", 4)):
+        store.create(RunConfig(train=TrainConfig(epochs=epochs)), name)
+    arguments = ["runs", "--runs-folder", str(store.root), "--compare", "one", "two"]
+    assert main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"train.epochs": {"one": "3", "two": "4"}}
+    assert main([*arguments, "three"]) == 1
+    assert "three" in capsys.readouterr().err
 
 
 def start(*arguments, records=13, command=None):

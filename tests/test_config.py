@@ -11,6 +11,7 @@ from wrn.config import (
     OutputConfig,
     RunConfig,
     TrainConfig,
+    differences,
     options,
 )
 from wrn.errors import ConfigError
@@ -130,3 +131,21 @@ def test_depths_are_those_that_are_accepted():
     assert DEPTHS[:6] == (10, 16, 22, 28, 34, 40)
     for depth in DEPTHS:
         assert ModelConfig(depth=depth).blocks_per_group == (depth - 4) / 6
+
+
+def test_differences_of_runs():
+    plain = RunConfig(model=ModelConfig(depth=10, widen_factor=1))
+    other = RunConfig(
+        model=ModelConfig(depth=16, widen_factor=1),
+        data=DataConfig(limit=500, flip=False),
+        train=TrainConfig(milestones=[], initial_weights="first.h5"),
+        output=OutputConfig(checkpoints="last"),
+    )
+    assert differences({"a": plain, "b": other, "c": plain}) == {
+        "model.depth": {"a": "10", "b": "16", "c": "10"},
+        "data.flip": {"a": "true", "b": "false", "c": "true"},
+        "data.limit": {"a": "none", "b": "500", "c": "none"},
+        "train.milestones": {"a": "0.3, 0.6, 0.8", "b": "none", "c": "0.3, 0.6, 0.8"},
+        "train.initial_weights": {"a": "none", "b": "first.h5", "c": "none"},
+    }
+    assert differences({"a": plain, "c": plain}) == {}

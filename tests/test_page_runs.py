@@ -102,6 +102,36 @@ def test_curves_are_smoothed_on_request_and_stay_so(page):
     assert len(figure["data"]) == len(plain) + 4
 
 
+def test_runs_are_compared(page):
+    for name in ("first", "second", "third"):
+        make_run(name)
+    settings = RunStore().open("second").path / "config.json"
+    settings.write_text(settings.read_text().replace('"epochs": 4', '"epochs": 5'))
+    open_run(page, "first")
+    page.multiselect(key="compared_first").set_value(["second", "third"]).run()
+    assert not page.exception
+    names = {curve["name"] for curve in chart(page, "comparison")["data"]}
+    assert names == {"first", "second", "third"}
+    (row,) = next(d.value for d in page.dataframe if "Setting" in d.value).to_dict(
+        "records"
+    )
+    assert row == {
+        "Setting": "train.epochs",
+        "first": "4",
+        "second": "5",
+        "third": "4",
+    }
+
+
+def test_damaged_runs_are_not_offered_for_comparison(page):
+    for name in ("first", "second"):
+        make_run(name)
+    (RunStore().open("second").path / "config.json").write_text("no JSON")
+    open_run(page, "first")
+    assert not page.exception
+    assert not page.multiselect
+
+
 def test_unknown_run_of_the_url_is_said(page):
     make_run("first")
     open_run(page, "![x](http://example.org/x.png)")

@@ -17,6 +17,8 @@ PRESET = "preset"
 NETWORK = "network"
 LEVEL = "level"
 WEIGHTS = "weights"
+#: Runs that the chosen one is compared with.
+COMPARED = "compared"
 #: The chosen run; kept in the URL without a widget.
 RUN = "run"
 

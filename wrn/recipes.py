@@ -7,7 +7,7 @@ which are the paper's.
 from dataclasses import dataclass, field
 from typing import Any
 
-from wrn.config import SECTIONS, Config, RunConfig, TrainConfig, options
+from wrn.config import SECTIONS, Config, RunConfig, TrainConfig, as_text, options
 from wrn.errors import ConfigError
 
 #: Settings that say which images and where to compute, not how to train.
@@ -60,16 +60,9 @@ class Recipe:
             for option in options(SECTIONS[name]):
                 before, after = (getattr(c, option.name) for c in (own, theirs))
                 if before != after and option.name not in _NOT_OF_A_RECIPE:
-                    listed.append(f"{option.name}: {_text(before)} → {_text(after)}")
+                    change = f"{as_text(before)} → {as_text(after)}"
+                    listed.append(f"{option.name}: {change}")
         return tuple(listed)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(repr, value)) or "none"
-    if isinstance(value, str):
-        return value or "none"
-    return str(value).lower()
 
 
 RECIPES = {

@@ -6,7 +6,7 @@ from typing import Any
 from wrn.cli.arguments import add_data, add_options, command, config_of
 from wrn.cli.output import print_json, print_table
 from wrn.cli.process import start_tensorflow
-from wrn.config import OutputConfig, runs_folder
+from wrn.config import OutputConfig, differences, runs_folder
 from wrn.errors import RunError
 
 
@@ -28,6 +28,12 @@ def add(commands: Any) -> None:
     add_options(parser, OutputConfig, only=("runs_folder",))
 
     parser = command(commands, "runs", _runs, "list the runs")
+    parser.add_argument(
+        "--compare",
+        metavar="RUN",
+        nargs="+",
+        help="list the settings in which these runs differ",
+    )
     add_options(parser, OutputConfig, only=("runs_folder",))
 
 
@@ -35,6 +41,8 @@ def _runs(arguments: argparse.Namespace) -> int:
     from wrn.runs import RunStore
 
     store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
+    if arguments.compare:
+        return _compare(store, arguments)
     summaries = [_summary(run) for run in store.list()]
     if arguments.json:
         print_json(summaries)
@@ -52,6 +60,24 @@ def _runs(arguments: argparse.Namespace) -> int:
                     "" if s.get("accuracy") is None else f"{s['accuracy']:.2%}",
                 )
                 for s in summaries
+            ],
+        )
+    return 0
+
+
+def _compare(store: Any, arguments: argparse.Namespace) -> int:
+    configs = {name: store.open(name).config() for name in arguments.compare}
+    found = differences(configs)
+    if arguments.json:
+        print_json(found)
+    elif not found:
+        print("All their settings are the same.")
+    else:
+        print_table(
+            ("setting", *configs),
+            [
+                (name, *(values[run] for run in configs))
+                for name, values in found.items()
             ],
         )
     return 0

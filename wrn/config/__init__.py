@@ -13,12 +13,13 @@ forms of the pages and the options of the command line are both made from
 
 from wrn.config.data import DataConfig, default_source
 from wrn.config.network import DEPTHS, LONGEST_DEPTH, SHORTEST_DEPTH, ModelConfig
-from wrn.config.options import Config, Option, expectation, option, options
+from wrn.config.options import Config, Option, as_text, expectation, option, options
 from wrn.config.run import (
     SECTIONS,
     OutputConfig,
     RunConfig,
     default_runs_folder,
+    differences,
     runs_folder,
 )
 from wrn.config.train import FULL_SIZE, WIRINGS, TrainConfig
@@ -37,8 +38,10 @@ __all__ = [
     "OutputConfig",
     "RunConfig",
     "TrainConfig",
+    "as_text",
     "default_runs_folder",
     "default_source",
+    "differences",
     "expectation",
     "option",
     "options",

@@ -108,6 +108,15 @@ def options(config: type["Config"]) -> list[Option]:
     return listed
 
 
+def as_text(value: Any) -> str:
+    """Write a value of a setting as people read it: nothing at all is `none`."""
+    if isinstance(value, tuple):
+        return ", ".join(map(repr, value)) or "none"
+    if isinstance(value, str):
+        return value or "none"
+    return str(value).lower()
+
+
 def _plain_type(hint: Any) -> tuple[type, bool]:
     """Reduce `int | None` to (int, True) and `tuple[float, ...]` to (tuple, False)."""
     if isinstance(hint, types.UnionType):

@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from wrn.config.data import DataConfig
 from wrn.config.network import ModelConfig
-from wrn.config.options import Config, option
+from wrn.config.options import Config, as_text, option, options
 from wrn.config.train import TrainConfig
 from wrn.errors import ConfigError
 
@@ -120,6 +121,32 @@ class RunConfig:
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"A run config must be JSON. Received: {error}") from None
         return cls.from_dict(settings)
+
+
+def differences(configs: Mapping[str, RunConfig]) -> dict[str, dict[str, str]]:
+    """List the settings in which runs differ.
+
+    Args:
+        configs: The runs' settings by a name for each.
+
+    Returns:
+        Values as text by the run's name, by `section.setting`, in the order of the
+        form. What a run leaves in its folder is not counted.
+    """
+    listed = {}
+    for name, section in SECTIONS.items():
+        if section is OutputConfig:
+            continue
+        for field in options(section):
+            values = {
+                run: getattr(getattr(config, name), field.name)
+                for run, config in configs.items()
+            }
+            if len(set(values.values())) > 1:
+                listed[f"{name}.{field.name}"] = {
+                    run: as_text(value) for run, value in values.items()
+                }
+    return listed
 
 
 def _origin(stored: Any) -> dict[str, Any]:

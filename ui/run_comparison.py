@@ -1,0 +1,66 @@
+"""Several runs beside each other: their curves in one chart, what sets them apart."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ui import run_view, state
+from ui.charts import compare_curves
+from ui.live_chart import live_chart
+from ui.run_table import Row
+from wrn.config import RunConfig, differences
+
+
+def compare(row: Row, rows: Sequence[Row]) -> None:
+    """Offer to compare a run with others.
+
+    Args:
+        row: The run.
+        rows: All runs; damaged ones cannot be chosen.
+    """
+    others = {
+        other.run.name: other
+        for other in rows
+        if other.config and other.run.name != row.run.name
+    }
+    if not others:
+        return
+    names = st.multiselect(
+        "Compare with",
+        others,
+        placeholder="Other runs",
+        help="Draws their curves over each other and lists the settings that differ.",
+        # Another run has other runs to be compared with.
+        key=f"{state.COMPARED}_{row.run.name}",
+        persist_state="session",
+    )
+    chosen = [row, *(others[name] for name in names)]
+    configs = {each.run.name: each.config for each in chosen if each.config}
+    if len(configs) < 2:
+        return
+    _curves(chosen)
+    _settings(configs)
+
+
+def _curves(rows: Sequence[Row]) -> None:
+    points = {}
+    for row in rows:
+        steps = run_view.figure(row.status.progress if row.status else None, "steps")
+        points[row.run.name] = run_view.curve_points(row.run.metrics(), steps)
+    live_chart(
+        compare_curves(points),
+        key="comparison",
+        height=run_view.CURVES_HEIGHT,
+        alt="Loss, accuracy and learning rate by epoch of " + ", ".join(points),
+    )
+
+
+def _settings(configs: dict[str, RunConfig]) -> None:
+    rows = differences(configs)
+    if not rows:
+        st.caption("All their settings are the same.")
+        return
+    st.dataframe(
+        [{"Setting": name} | values for name, values in rows.items()],
+        hide_index=True,
+    )
