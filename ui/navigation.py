@@ -11,6 +11,13 @@ from ui import state
 LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
 
 
+#: Streamlit writes white on the primary colour in both themes. On the dark theme's,
+#: which is light, that has a contrast of 2.4; the colour of its background has 7.5.
+_DARK_BUTTONS = """<style>
+[data-testid="stBaseButton-primary"]:not(:disabled) { color: #11161f; }
+</style>"""
+
+
 # Pages have no icons: Streamlit would fetch a Material icon from another host.
 def sections() -> list[st.Page]:
     """Return the pages in the order of the menu."""
@@ -24,6 +31,8 @@ def sections() -> list[st.Page]:
 
 def navigation() -> st.Page:
     """Show the menu and return the page that was asked for."""
+    if st.context.theme.type == "dark":
+        st.html(_DARK_BUTTONS)
     return st.navigation(sections(), position="top")
 
 

@@ -15,7 +15,7 @@ def state(page: Page, name: str) -> Locator:
 
 
 def chart(page: Page) -> Locator:
-    return page.get_by_role("img", name=re.compile(CHART))
+    return page.get_by_role("figure", name=re.compile(CHART))
 
 
 def points(page: Page) -> int:

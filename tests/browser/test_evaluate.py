@@ -63,7 +63,7 @@ def test_stored_weights_on_samples(page, server):
     assert float(accuracy(page).rstrip("%")) > 15
     expect(page.get_by_test_id("stAlert")).to_contain_text("Synthetic images")
     for name in ("Accuracy of each class", "Number of images by true and predicted"):
-        chart = page.get_by_role("img", name=re.compile(name))
+        chart = page.get_by_role("figure", name=re.compile(name))
         expect(chart.locator("svg.main-svg").first).to_be_visible()
     images = page.locator(".st-key-images img")
     expect(images).to_have_count(24)

@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def chart(server: Server, page: Page) -> Locator:
     page.goto(server.url)
-    chart = page.get_by_role("img", name="Loss and accuracy by epoch")
+    chart = page.get_by_role("figure", name="Loss and accuracy by epoch")
     expect(chart.locator(".scatterlayer .js-line").first).to_be_visible()
     # Marked, to notice when another node takes its place.
     chart.evaluate("div => div.mark = 'first'")
@@ -170,7 +170,7 @@ def test_plotly_is_fetched_once_for_the_page(page, server):
     fetched = []
     page.on("request", lambda r: "plotly" in r.url and fetched.append(r.url))
     page.goto(server.url)
-    chart = page.get_by_role("img", name="Loss and accuracy by epoch")
+    chart = page.get_by_role("figure", name="Loss and accuracy by epoch")
     expect(chart.locator(".scatterlayer .js-line").first).to_be_visible()
     wait_for_updates(page, chart, 2)
     assert len(fetched) == 1

@@ -124,7 +124,7 @@ def test_before_the_start_a_person_sees_what_will_happen(fresh_server, page):
         page.get_by_text(re.compile("^About .* per epoch, .* in all · "))
     ).to_be_visible()
     expect(page.get_by_text("a measurement of this device on")).to_be_visible()
-    curve = page.get_by_role("img", name="Learning rate over 80 epochs, at most 0.2")
+    curve = page.get_by_role("figure", name="Learning rate over 80 epochs, at most 0.2")
     expect(curve).to_be_visible()
 
     for theme in ("light", "dark"):

@@ -26,7 +26,7 @@ class Chart {
   constructor(parent) {
     this.div = document.createElement("div");
     this.div.className = "wrn-live-chart";
-    this.div.setAttribute("role", "img");
+    this.div.setAttribute("role", "figure");
     parent.append(this.div);
 
     this.resizing = new ResizeObserver(() => this.resize());

@@ -1,0 +1,53 @@
+"""No page has a serious violation of WCAG 2.1 AA, as axe-core finds them."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from tests.browser.browsing import Server, settled
+from tests.training_fakes import make_run
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+#: The page's address, its heading, and what shows that it is complete.
+PAGES = {
+    "architecture": ("/", "Architecture", "svg .node"),
+    "train": ("/train", "Train", ".st-key-start"),
+    "evaluate": ("/evaluate", "Evaluate", ".st-key-recognized"),
+    "runs": ("/runs?run=seen", "Runs", "svg.main-svg"),
+}
+
+
+@pytest.fixture
+def with_a_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WRN_HOME", str(server.runs))
+    if not (server.runs / "seen").exists():
+        make_run("seen")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_serious_violation(
+    browser: Browser, server: Server, with_a_run: None, name: str, theme: str
+):
+    address, heading, sign = PAGES[name]
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 1600}, color_scheme=theme
+    )
+    try:
+        page = context.new_page()
+        page.goto(server.url + address)
+        expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+        expect(page.locator(sign).first).to_be_visible()
+        settled(page)
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    finally:
+        context.close()
+    serious = [
+        (violation["id"], node["html"][:200], node["failureSummary"][:300])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert serious == []
