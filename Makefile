@@ -19,7 +19,9 @@ run: $(VENV)/run.stamp  ## start the dashboard in the browser
 	@$(BIN)/streamlit run dashboard.py
 
 test: lint types tools  ## lint, types and all tests, a real browser included
-	$(PYTEST) -m "not long" $(ARGS)
+	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS)
+	@# One after the other: a browser and its server want both cores.
+	$(PYTEST) -m "browser and not long" $(ARGS)
 
 check: lint types  ## lint, types and the fast tests: under a minute
 	$(PYTEST) -n 2 -m "not slow and not browser and not long" $(ARGS)

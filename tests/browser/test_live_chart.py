@@ -131,7 +131,7 @@ def test_the_hover_label_stays(page, chart):
 def test_the_theme_switches_live_and_keeps_the_zoom(page, chart):
     page.emulate_media(color_scheme="light")
     tick = chart.locator(".xtick text").first
-    expect(tick).to_have_css("fill", "rgb(27, 36, 51)")  # textColor of config.toml
+    expect(tick).to_have_css("fill", "rgb(10, 15, 23)")  # textColor of config.toml
     before = x_range(chart)
     drag(page, chart)
     zoomed = wait_for_zoom(page, chart, before)

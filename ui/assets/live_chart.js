@@ -9,6 +9,9 @@ const CONFIG = {
   toImageButtonOptions: { format: "svg" },
 };
 
+// How long after the end of a drag new data still waits.
+const SETTLING_MS = 100;
+
 const charts = new WeakMap(); // parent element -> chart
 
 // Streamlit calls this for every change of the data or of the theme.
@@ -34,11 +37,17 @@ class Chart {
 
     // New data in the middle of a drag would break it off: wait for its end.
     this.held = false;
-    this.div.addEventListener("pointerdown", () => (this.held = true));
+    this.div.addEventListener("pointerdown", () => {
+      clearTimeout(this.releasing);
+      this.held = true;
+    });
     this.release = () => {
       if (!this.held) return;
-      this.held = false;
-      setTimeout(() => this.draw()); // after Plotly has taken the end of the drag
+      // Plotly takes the end of a drag from the mouse event that follows this one.
+      this.releasing = setTimeout(() => {
+        this.held = false;
+        this.draw();
+      }, SETTLING_MS);
     };
     window.addEventListener("pointerup", this.release);
     window.addEventListener("pointercancel", this.release);
