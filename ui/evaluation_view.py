@@ -119,7 +119,7 @@ def _charts(report: dict[str, Any]) -> None:
         live_chart(
             charts.per_class_accuracy(accuracies, names),
             key="per_class",
-            height=310,
+            height=400,
             alt="Accuracy of each class: "
             + ", ".join(
                 f"{name} {'no images' if np.isnan(value) else f'{value:.0%}'}"
@@ -146,7 +146,7 @@ def _charts(report: dict[str, Any]) -> None:
         live_chart(
             charts.confusion_matrix(report["confusion"], names),
             key="confusion",
-            height=600,
+            height=690,
             alt="Number of images by true and predicted class",
         )
 
