@@ -88,6 +88,17 @@ def mixes(train: TrainConfig, step: int, steps_per_epoch: int) -> bool:
     return train.mixup > 0 and step < last
 
 
+def averaging_start(train: TrainConfig, steps_per_epoch: int) -> int:
+    """Return the steps done before the average of the weights begins.
+
+    Args:
+        train: The training's settings.
+        steps_per_epoch: Steps an epoch.
+    """
+    # Rounded for the same reason as in `drop_epochs`.
+    return int(round(train.averaging_from * train.epochs * steps_per_epoch, 6))
+
+
 def image_growth(train: TrainConfig) -> list[tuple[int, int]]:
     """List the epochs, counted from 1, that begin with another image size.
 

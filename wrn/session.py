@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wrn import augmentation
 from wrn.averaging import WeightAverage
+from wrn.batch_statistics import BatchStatistics
 from wrn.collective import means, of_chief
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.data import Dataset, Images, select
@@ -25,7 +26,7 @@ from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
 from wrn.preprocessing import Preprocessing, fit_preprocessing
-from wrn.schedule import image_size, mixes
+from wrn.schedule import averaging_start, image_size, mixes
 from wrn.weights import Recognized, fill
 from wrn.wiring import wiring_of
 
@@ -82,6 +83,14 @@ class Session:
         self.preprocessing = preprocessing or fit_preprocessing(
             config.data.preprocessing, images
         )
+        # Outside the strategy: each worker measures all of them, alike.
+        statistics_of = BatchStatistics(
+            config,
+            images,
+            self.preprocessing,
+            policy=devices.policy,
+            batch_size=self.batch_size,
+        ).of
         strategy = devices.strategy
         with strategy.scope():
             self.model = build_model(
@@ -99,7 +108,13 @@ class Session:
                 self.optimizer = keras.optimizers.LossScaleOptimizer(self.sgd)
             self.optimizer.build(self.model.trainable_variables)
             self.average = (
-                WeightAverage(self.model, config.train.averaging, strategy)
+                WeightAverage(
+                    self.model,
+                    config.train.averaging,
+                    strategy,
+                    statistics_of,
+                    averaging_start(config.train, self.steps),
+                )
                 if config.train.averaging
                 else None
             )

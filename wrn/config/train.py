@@ -146,6 +146,16 @@ class TrainConfig(Config):
         minimum=0.0,
         below=1.0,
     )
+    averaging_from: float = option(
+        0.0,
+        "Averaging from",
+        "Where in the epochs, as a fraction, weight averaging begins. From there on "
+        "all weights count alike, as in stochastic weight averaging, until the share "
+        "above is reached; 0 begins at once and soon forgets the first. Counts only "
+        "where weight averaging is on.",
+        minimum=0.0,
+        below=1.0,
+    )
     label_smoothing: float = option(
         0.0,
         "Label smoothing",

@@ -1,0 +1,82 @@
+"""Batch-norm statistics measured anew, against moments computed layer by layer."""
+
+import keras
+import numpy as np
+import pytest
+
+from wrn.batch_statistics import BatchStatistics
+from wrn.config import DataConfig, ModelConfig, RunConfig
+from wrn.model import build_model
+from wrn.preprocessing import fit_preprocessing
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3), np.uint8)
+BATCH_SIZE = 16
+
+
+@pytest.fixture(params=[0.0, 0.5], ids=["plain", "with dropout"])
+def config(request):
+    return RunConfig(
+        model=ModelConfig(depth=10, widen_factor=1, dropout=request.param),
+        data=DataConfig(source="synthetic"),
+    )
+
+
+@pytest.fixture
+def statistics(config):
+    preprocessing = fit_preprocessing("mean-std", IMAGES)
+    return preprocessing, BatchStatistics(
+        config, IMAGES, preprocessing, policy="float32", batch_size=BATCH_SIZE
+    )
+
+
+def test_each_layer_gets_the_mean_moments_of_its_inputs(config, statistics):
+    preprocessing, measured = statistics
+    network = config.model.replace(dropout=0.0)
+    model = build_model(network, seed=1)
+    found = dict(
+        zip(
+            [variable.path for variable in model.non_trainable_weights],
+            measured.of(model.trainable_variables),
+            strict=True,
+        )
+    )
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    means = {layer.name: [] for layer in norms}
+    variances = {layer.name: [] for layer in norms}
+    for first in (0, 16, 32):  # Two images are left over.
+        batch = preprocessing.apply(IMAGES[first : first + 16].astype(np.float32))
+        # Layer by layer: each must have normalized by this batch before the next.
+        for layer in norms:
+            inputs = keras.Model(model.input, layer.input)(batch, training=False)
+            inputs = np.asarray(inputs, np.float64)
+            mean, variance = inputs.mean((0, 1, 2)), inputs.var((0, 1, 2), ddof=1)
+            layer.moving_mean.assign(mean)
+            layer.moving_variance.assign(inputs.var((0, 1, 2)))
+            means[layer.name].append(mean)
+            variances[layer.name].append(variance)
+    for layer in norms:
+        np.testing.assert_allclose(
+            found[layer.moving_mean.path], np.mean(means[layer.name], 0), atol=1e-4
+        )
+        np.testing.assert_allclose(
+            found[layer.moving_variance.path],
+            np.mean(variances[layer.name], 0),
+            rtol=1e-4,
+        )
+
+
+def test_the_training_is_left_as_it_is_and_the_answer_is_the_same_again(
+    config, statistics
+):
+    _, measured = statistics
+    model = build_model(config.model.replace(dropout=0.0), seed=1)
+    before = model.get_weights()
+    first = measured.of(model.trainable_variables)
+    for once, again in zip(first, measured.of(model.trainable_variables), strict=True):
+        np.testing.assert_array_equal(once, again)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

@@ -1,0 +1,86 @@
+"""Batch-norm statistics of weights that the training itself never ran with.
+
+An average of weights has smaller activations than those it is the average of: what
+the noise of SGD adds to them is gone. The moving statistics of the training do not
+fit it, so they are taken from training images again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from wrn.config import RunConfig
+from wrn.model import build_model
+from wrn.preprocessing import Preprocessing
+from wrn.wiring import wiring_of
+
+#: Batches of training images whose statistics are averaged: with 128 images each,
+#: a tenth of CIFAR-10, about as long as the test images take.
+BATCHES = 40
+
+
+class BatchStatistics:
+    """Measures the batch-norm statistics that go with given weights.
+
+    Source:
+        Izmailov et al., arXiv:1803.05407, section 3.2: another pass over training
+        images. Here they are not augmented, like those that are to be classified.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        images: NDArray[np.uint8],
+        preprocessing: Preprocessing,
+        *,
+        policy: str,
+        batch_size: int,
+    ) -> None:
+        """Build the network a second time, to be fed with other weights.
+
+        Args:
+            config: All settings.
+            images: uint8 (n, 32, 32, 3), the training images; n at least batch_size.
+            preprocessing: Fitted on them.
+            policy: Keras dtype policy of the layers.
+            batch_size: Images of which one batch's mean and variance are taken.
+        """
+        # Without momentum the moving statistics are those of the last batch.
+        wiring = replace(wiring_of(config), momentum=0.0)
+        # Nothing is dropped when images are classified.
+        network = config.model.replace(dropout=0.0)
+        self._model = build_model(network, wiring, policy=policy)
+        self._images = images
+        self._batch_size = batch_size
+        self._forward = tf.function(
+            lambda batch: self._model(
+                preprocessing.apply(tf.cast(batch, tf.float32)), training=True
+            )
+        )
+
+    def of(self, trained: Sequence[Any]) -> list[NDArray[np.float32]]:
+        """Return the statistics, in the order of `model.non_trainable_weights`.
+
+        Args:
+            trained: The weights, in the order of `model.trainable_variables`.
+
+        Returns:
+            The means over batches of each batch's mean and variance.
+        """
+        for variable, value in zip(
+            self._model.trainable_variables, trained, strict=True
+        ):
+            variable.assign(np.asarray(value))
+        statistics = self._model.non_trainable_weights
+        sums = [np.zeros(variable.shape, np.float64) for variable in statistics]
+        batches = min(BATCHES, len(self._images) // self._batch_size)
+        for index in range(batches):
+            first = index * self._batch_size
+            self._forward(self._images[first : first + self._batch_size])
+            for total, variable in zip(sums, statistics, strict=True):
+                total += np.asarray(variable)
+        return [(total / batches).astype(np.float32) for total in sums]
