@@ -31,7 +31,7 @@ if st.button("Evaluate", type="primary", disabled=not recognized) and chosen:
     progress = st.empty()
     try:
         with progress.container():
-            st.session_state[state.EVALUATED] = measure(chosen, data, flip=flip)
+            measure(chosen, data, flip=flip)
         progress.empty()
     except WrnError as error:
         progress.error(literal(str(error)))
@@ -43,4 +43,4 @@ if chosen and recognized:
     with own_file:
         offer_converted(chosen, recognized, result)
 if result:
-    show(result)
+    show(result, said=recognized["notes"] if recognized else ())

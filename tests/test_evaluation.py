@@ -21,6 +21,7 @@ from wrn.evaluation import (
     LoadedWeights,
     check_classes,
     evaluate,
+    evaluate_growing,
     load_weights,
     report,
     softmax,
@@ -178,6 +179,18 @@ def test_progress_counts_all_images(model, images):
     )
     total = len(images)
     assert seen == [(BATCH_IMAGES, total), (total, total)]
+
+
+def test_a_growing_evaluation_is_each_time_that_of_the_images_so_far(model, images):
+    classifier = Classifier(model, PREPROCESSING)
+    grown = list(evaluate_growing(classifier, images.images, images.labels))
+    assert [each.images for each in grown] == [BATCH_IMAGES, len(images)]
+    for each in grown:
+        n = each.images
+        whole = evaluate(classifier, images.images[:n], images.labels[:n])
+        np.testing.assert_array_equal(each.probabilities, whole.probabilities)
+        np.testing.assert_array_equal(each.labels, images.labels[:n])
+        assert each.loss == whole.loss
 
 
 def test_stop_after_the_first_batch(model, images):

@@ -118,6 +118,8 @@ def test_stored_weights_with_their_card(open_page, models, images):
     expected = (images == ANSWER).mean()
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
     assert metrics(app)["Images"] == f"{len(images)}"
+    assert metrics(app)["On its card"] == "12.34%"
+    assert texts(app).count("Only *a* test.") == 1
     assert "Synthetic images" in app.warning[0].value
     # Nothing was published about such images.
     assert "Published" not in metrics(app)
@@ -134,7 +136,8 @@ def test_calibration_flip_and_files(open_page, models, images):
     sure = np.e / (np.e + 9)
     gap = abs((images == ANSWER).mean() - sure)
     assert metrics(app)["Calibration error"] == f"{gap:.2%}"
-    assert {"Report as JSON", "Predictions as CSV"} <= set(downloads(app))
+    files = {"Report as JSON", "Report as a page", "Predictions as CSV"}
+    assert files <= set(downloads(app))
 
 
 @pytest.mark.slow
@@ -357,6 +360,41 @@ def test_gallery_shows_mistakes(open_page, models, images):
     assert not app.exception
     assert "✗" in texts(app)
     assert "✓" not in texts(app)
+
+
+def test_gallery_shows_the_images_of_a_pair_of_classes(open_page, models, images):
+    write_weights(models / "ours.weights.h5")
+    app = evaluate(open_page())
+    true = int(images[images != ANSWER][0])
+    names = app.selectbox(key="gallery_true").options
+    app.selectbox(key="gallery_true").set_value(names[true]).run()
+    count = (images == true).sum()
+    assert f"{min(count, 24)} of {count} images." in texts(app)
+    app.selectbox(key="gallery_predicted").set_value(names[ANSWER]).run()
+    assert f"{min(count, 24)} of {count} images." in texts(app)
+    app.selectbox(key="gallery_predicted").set_value(names[true]).run()
+    assert not app.exception
+    assert "There are none." in texts(app)
+
+
+def test_a_stop_keeps_what_is_done(open_page, models, images, monkeypatch):
+    import wrn.evaluation
+
+    whole = wrn.evaluation.evaluate_growing
+
+    def stopped(classifier, pictures, labels, **options):
+        yield from whole(classifier, pictures[:30], labels[:30], **options)
+        # What a click does to a page that is being made.
+        st.stop()
+
+    monkeypatch.setattr(wrn.evaluation, "evaluate_growing", stopped)
+    write_weights(models / "ours.weights.h5")
+    app = evaluate(open_page()).run()
+    assert not app.exception
+    assert f"Stopped after 30 of {len(images)} images" in texts(app)
+    expected = (images[:30] == ANSWER).mean()
+    assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
+    assert metrics(app)["Images"] == "30"
 
 
 def test_opening_the_page_loads_no_tensorflow(models):

@@ -1,6 +1,7 @@
 """The result of an evaluation: figures, charts and a gallery of images."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ class Evaluated:
         seconds: How long it took.
         identity: Stands for the content of the weight file.
         diagnosis: What was found out about it.
+        card_accuracy: What its card says, a fraction of 1.
     """
 
     report: dict[str, Any]
@@ -44,10 +46,16 @@ class Evaluated:
     seconds: float
     identity: str
     diagnosis: "Diagnosis | None" = None
+    card_accuracy: float | None = None
 
 
-def show(result: Evaluated) -> None:
-    """Show a result."""
+def show(result: Evaluated, said: Sequence[str] = ()) -> None:
+    """Show a result.
+
+    Args:
+        result: The result.
+        said: Notes that stand on the page already.
+    """
     report = result.report
     st.subheader(f"{report['name']} on {literal(report['data'])}")
     st.caption(
@@ -55,6 +63,11 @@ def show(result: Evaluated) -> None:
         f"{result.seconds:.1f} s, computed in {report['precision']}"
         + (", each averaged with its mirror image." if report["flip"] else ".")
     )
+    if report["images"] < report["asked"]:
+        st.info(
+            f"Stopped after {report['images']:,} of {report['asked']:,} images. "
+            "Press **Evaluate** for all of them."
+        )
     if report["synthetic"]:
         st.warning(
             "Synthetic images: this accuracy says nothing about photographs and is "
@@ -62,7 +75,8 @@ def show(result: Evaluated) -> None:
         )
     _metrics(result)
     for note in report["notes"]:
-        st.caption(literal(note))
+        if note not in said:
+            st.caption(literal(note))
     if "diagnosis" in report:
         show_diagnosis(report["diagnosis"])
     _charts(report)
@@ -98,6 +112,11 @@ def _metrics(result: Evaluated) -> None:
             f"{report['images'] / max(result.seconds, 1e-3):,.0f} a second.",
         ),
     }
+    if result.card_accuracy is not None:
+        shown["On its card"] = (
+            f"{result.card_accuracy:.2%}",
+            "What the card beside the stored weights says, of all test images.",
+        )
     if report["published"] and not report["synthetic"]:
         best, *_ = report["published"]
         shown["Published"] = (
@@ -148,7 +167,10 @@ def _charts(report: dict[str, Any]) -> None:
             key="confusion",
             height=690,
             alt="Number of images by true and predicted class",
+            square=True,
+            on_click=_choose_cell,
         )
+        st.caption("A click on a cell shows its images below.")
 
 
 def _downloads(result: Evaluated) -> None:
@@ -165,6 +187,14 @@ def _downloads(result: Evaluated) -> None:
             help="Every figure on this page, and what it depends on.",
         )
         st.download_button(
+            "Report as a page",
+            lambda: _page(result),
+            f"{name}.html",
+            "text/html",
+            on_click="ignore",
+            help="One HTML file with figures, tables and mistakes, to send or print.",
+        )
+        st.download_button(
             "Predictions as CSV",
             lambda: result.evaluation.to_csv(report["class_names"]),
             f"{name}.csv",
@@ -174,27 +204,58 @@ def _downloads(result: Evaluated) -> None:
         )
 
 
+def _page(result: Evaluated) -> str:
+    # Loads TensorFlow, which is there by now.
+    from wrn.html_report import to_html
+
+    return to_html(result.report, result.evaluation, result.images.images)
+
+
 @st.fragment
 def _gallery(result: Evaluated) -> None:
     st.markdown("**Images**")
     evaluation, names = result.evaluation, result.report["class_names"]
-    kind = st.segmented_control(
-        "Which images",
-        (ALL, MISTAKES, UNSURE),
-        default=ALL,
-        required=True,
-        label_visibility="collapsed",
-        key=state.GALLERY,
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", gap="medium", key="gallery_filter"
+    ):
+        kind = st.segmented_control(
+            "Which images",
+            (ALL, MISTAKES, UNSURE),
+            default=ALL,
+            required=True,
+            label_visibility="collapsed",
+            key=state.GALLERY,
+        )
+        true, predicted = (
+            st.selectbox(
+                label,
+                names,
+                index=None,
+                placeholder="Any class",
+                help="A click on a cell of the confusion matrix chooses both.",
+                width=200,
+                key=key,
+            )
+            for label, key in (
+                ("True class", state.GALLERY_TRUE),
+                ("Predicted class", state.GALLERY_PREDICTED),
+            )
+        )
+    order = _of_classes(
+        {
+            ALL: np.arange(evaluation.images),
+            MISTAKES: evaluation.most_confident(correct=False),
+            UNSURE: evaluation.most_confident(correct=True)[::-1],
+        }[str(kind)],
+        (evaluation.labels, true and names.index(true)),
+        (evaluation.predictions, predicted and names.index(predicted)),
     )
-    order = {
-        ALL: np.arange(evaluation.images),
-        MISTAKES: evaluation.most_confident(correct=False),
-        UNSURE: evaluation.most_confident(correct=True)[::-1],
-    }[str(kind)]
-    if not len(order):
-        st.caption("There are none.")
+    shown = order[:GALLERY_IMAGES]
+    st.caption(
+        f"{len(shown):,} of {len(order):,} images." if len(order) else "There are none."
+    )
     with st.grid("auto", min_column_width=110, key="images"):
-        for index in order[:GALLERY_IMAGES].tolist():
+        for index in shown.tolist():
             true = names[evaluation.labels[index]]
             predicted = names[evaluation.predictions[index]]
             probability = float(evaluation.probabilities[index].max())
@@ -205,6 +266,23 @@ def _gallery(result: Evaluated) -> None:
                     alt=f"{true}, taken for {predicted}",
                 )
                 st.markdown(_verdict(true, predicted, probability))
+
+
+def _of_classes(
+    order: NDArray[np.int64], *asked: tuple[NDArray[np.int64], int | None]
+) -> NDArray[np.int64]:
+    """Return those images whose classes are the ones asked for, where any is."""
+    for classes, wanted in asked:
+        if wanted is not None:
+            order = order[classes[order] == wanted]
+    return order
+
+
+def _choose_cell(predicted: str, true: str) -> None:
+    """Show the images of a cell of the confusion matrix."""
+    st.session_state[state.GALLERY] = ALL
+    st.session_state[state.GALLERY_TRUE] = true
+    st.session_state[state.GALLERY_PREDICTED] = predicted
 
 
 def _verdict(true: str, predicted: str, probability: float) -> str:

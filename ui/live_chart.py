@@ -8,7 +8,9 @@ package, through Streamlit's static serving (`server.enableStaticServing`).
 
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import plotly
 import plotly.graph_objects as go
@@ -30,7 +32,13 @@ _component = st.components.v2.component(
 
 
 def live_chart(
-    figure: go.Figure | str, *, key: str, height: int = 480, alt: str
+    figure: go.Figure | str,
+    *,
+    key: str,
+    height: int = 480,
+    alt: str,
+    square: bool = False,
+    on_click: Callable[[Any, Any], None] | None = None,
 ) -> None:
     """Draw a figure, or bring the one drawn before under this key up to date.
 
@@ -41,7 +49,16 @@ def live_chart(
         key: Identity of the chart: what is drawn under the same key keeps its zoom.
         height: Height in pixels. The width follows the page.
         alt: What the chart shows, for people who cannot see it.
+        square: Whether its axes have one scale: a narrow page then makes it lower.
+        on_click: Called with x and y of a point, bar or cell that is clicked; None if
+            a click does nothing.
     """
+
+    def clicked() -> None:
+        point = st.session_state[key]["clicked"]
+        if on_click and point:
+            on_click(point.get("x"), point.get("y"))
+
     try:
         address = publish_plotly(STATIC)
     except OSError as error:
@@ -54,7 +71,10 @@ def live_chart(
             "height": height,
             "alt": alt,
             "plotly": address,
+            "square": square,
+            "clickable": on_click is not None,
         },
+        on_clicked_change=clicked,
     )
 
 

@@ -1,22 +1,24 @@
-"""Evaluates weights while the person watches a progress bar."""
+"""Evaluates weights while the person watches the result grow."""
 
 import time
+from typing import Any
 
 import streamlit as st
 
+from ui import state
 from ui.evaluation_view import Evaluated
 from ui.loading import load_diagnosis, load_images, load_network
 from ui.weights_choice import ChosenWeights
 from wrn.config import DataConfig
 from wrn.data import select
+from wrn.runs import Run
 
 
-def measure(
-    chosen: ChosenWeights, data: DataConfig, *, flip: bool = False
-) -> Evaluated | None:
-    """Classify images. The result of a run's weights is stored with the run.
+def measure(chosen: ChosenWeights, data: DataConfig, *, flip: bool = False) -> None:
+    """Classify images; the result is kept for the session, and with a run's weights.
 
-    The work is done in the page's own thread, so any click breaks it off.
+    The work is done in the page's own thread, so any click breaks it off. What was
+    done until then is the result.
 
     Args:
         chosen: The weights.
@@ -31,33 +33,47 @@ def measure(
     loaded = load_network(chosen)
 
     # Loads TensorFlow: only now.
-    from wrn.evaluation import check_classes, evaluate, report
+    from wrn.evaluation import check_classes, evaluate_growing, report
 
     check_classes(loaded.config.classes, dataset)
     diagnosis = load_diagnosis(chosen, data.source, dataset)
     if diagnosis:
         loaded = diagnosis.loaded
     bar = st.progress(0.0, f"0 of {len(images):,} images")
-    st.button("Stop")
-
-    def show(done: int, total: int) -> None:
-        bar.progress(done / total, f"{done:,} of {total:,} images")
-
+    st.button("Stop", help="What is done until then is the result.")
     start = time.monotonic()
-    evaluation = evaluate(
-        loaded.classifier, images.images, images.labels, show, flip=flip
-    )
-    if evaluation is None:
-        return None
-    seconds = time.monotonic() - start
-    result = report(loaded, dataset, evaluation, chosen.label) | {"flip": flip}
-    if diagnosis:
-        result["diagnosis"] = diagnosis.to_dict()
-    if chosen.run:
-        try:
-            chosen.run.write_evaluation(result)
-        except OSError as error:
-            result["notes"].append(
-                f"The result could not be stored with the run: {error.strerror}."
-            )
-    return Evaluated(result, evaluation, images, seconds, chosen.identity, diagnosis)
+    for evaluation in evaluate_growing(
+        loaded.classifier, images.images, images.labels, flip=flip
+    ):
+        result = report(loaded, dataset, evaluation, chosen.label)
+        result |= {"flip": flip, "asked": len(images)}
+        if diagnosis:
+            result["diagnosis"] = diagnosis.to_dict()
+        if chosen.run and evaluation.images == len(images):
+            _keep(chosen.run, result)
+        # A click ends this function at any word to Streamlit, without a last one.
+        st.session_state[state.EVALUATED] = Evaluated(
+            result,
+            evaluation,
+            images,
+            time.monotonic() - start,
+            chosen.identity,
+            diagnosis,
+            chosen.card.test_accuracy if chosen.card else None,
+        )
+        low, high = evaluation.interval
+        bar.progress(
+            evaluation.images / len(images),
+            f"{evaluation.images:,} of {len(images):,} images · accuracy so far "
+            f"{evaluation.accuracy:.1%} ({low:.1%} – {high:.1%})",
+        )
+
+
+def _keep(run: Run, result: dict[str, Any]) -> None:
+    """Store a result with its run; if that fails the result says so."""
+    try:
+        run.write_evaluation(result)
+    except OSError as error:
+        result["notes"].append(
+            f"The result could not be stored with the run: {error.strerror}."
+        )

@@ -14,7 +14,8 @@ LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
 #: Streamlit writes white on the primary colour in both themes. On the dark theme's,
 #: which is light, that has a contrast of 2.4; the colour of its background has 7.5.
 _DARK_BUTTONS = """<style>
-[data-testid="stBaseButton-primary"]:not(:disabled) { color: #11161f; }
+[data-testid="stBaseButton-primary"]:not(:disabled),
+[data-baseweb="tag"] { color: #11161f; }
 </style>"""
 
 

@@ -34,6 +34,8 @@ EVALUATE_SOURCE = "evaluate_source"
 EVALUATE_IMAGES = "evaluate_images"
 FLIP = "flip"
 GALLERY = "gallery"
+GALLERY_TRUE = "gallery_true"
+GALLERY_PREDICTED = "gallery_predicted"
 EVALUATED = "evaluated"
 
 # How curves are drawn, on every page.

@@ -88,12 +88,16 @@ def recognize(chosen: ChosenWeights) -> dict[str, Any] | None:
     if report is None:
         st.error(f"**{literal(chosen.label)}:** {literal(refusal)}")
         return None
-    facts = _facts(report) | _card_facts(chosen.card)
+    facts = _facts(report)
+    if chosen.card and chosen.card.test_accuracy is not None:
+        facts.pop("Accuracy then", None)  # The card says it again.
+    facts |= _card_facts(chosen.card)
     with st.container(border=True, horizontal=True, gap="medium", key="recognized"):
         for label, value in facts.items():
             st.markdown(f":gray[{label}]  \n{literal(value)}", width="content")
     notes = [*report["notes"], chosen.card.note if chosen.card else ""]
-    for note in filter(None, notes):
+    report = {**report, "notes": [note for note in notes if note]}
+    for note in report["notes"]:
         st.caption(literal(note))
     return report
 

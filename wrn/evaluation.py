@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -257,6 +257,44 @@ def evaluate(
     Raises:
         ConfigError: If there are no images, or a label that the network lacks.
     """
+    _check_labels(classifier, images, labels)
+    logits = classifier.logits(images, on_progress, should_stop, flip=flip)
+    return None if logits is None else _evaluated(logits, labels)
+
+
+def evaluate_growing(
+    classifier: Classifier,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    *,
+    flip: bool = False,
+) -> Iterator[Evaluation]:
+    """Evaluate batch by batch. See `evaluate`.
+
+    Yields:
+        The evaluation of the images done so far; the last one is of all.
+
+    Raises:
+        ConfigError: If there are no images, or a label that the network lacks.
+    """
+    _check_labels(classifier, images, labels)
+    logits = np.empty((0, classifier.model.output_shape[-1]), np.float32)
+    for batch in classifier.batches(images, flip=flip):
+        logits = np.concatenate([logits, batch])
+        yield _evaluated(logits, labels[: len(logits)])
+
+
+def _evaluated(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Evaluation:
+    return Evaluation(
+        probabilities=softmax(logits),
+        labels=labels,
+        loss=float(cross_entropy(logits, labels).mean()),
+    )
+
+
+def _check_labels(
+    classifier: Classifier, images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> None:
     classes = classifier.model.output_shape[-1]
     if not len(images) or labels.max() >= classes:
         received = f"labels up to {labels.max()}" if len(images) else "no images"
@@ -264,14 +302,6 @@ def evaluate(
             f"An evaluation needs images with labels below {classes}, the number of "
             f"the network's classes. Received: {received}"
         )
-    logits = classifier.logits(images, on_progress, should_stop, flip=flip)
-    if logits is None:
-        return None
-    return Evaluation(
-        probabilities=softmax(logits),
-        labels=labels,
-        loss=float(cross_entropy(logits, labels).mean()),
-    )
 
 
 def check_classes(classes: int, dataset: Dataset) -> None:

@@ -15,9 +15,10 @@ const SETTLING_MS = 100;
 const charts = new WeakMap(); // parent element -> chart
 
 // Streamlit calls this for every change of the data or of the theme.
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   if (!charts.has(parentElement)) charts.set(parentElement, new Chart(parentElement));
   const chart = charts.get(parentElement);
+  chart.onClick = (x, y) => setTriggerValue("clicked", { x, y });
   chart.show(data);
   return () => {
     charts.delete(parentElement);
@@ -56,7 +57,10 @@ class Chart {
   show(data) {
     this.data = data;
     this.outdated = true;
-    this.div.style.height = `${data.height}px`;
+    // With the labels, a square chart is a little higher than wide.
+    this.div.style.height = data.square
+      ? `min(${data.height}px, 115vw)`
+      : `${data.height}px`;
     this.div.setAttribute("aria-label", data.alt);
     this.draw();
   }
@@ -72,12 +76,17 @@ class Chart {
     // Meanwhile newer data may have come, or the chart may have gone.
     if (this.held || !this.outdated || !this.div.isConnected) return;
     this.outdated = false;
+    const first = !this.drawn;
     this.drawn = true;
     const { data, layout } = JSON.parse(this.data.figure);
     layout.template = template(getComputedStyle(this.div));
     layout.uirevision = "constant";
     layout.autosize = true;
     await window.Plotly.react(this.div, data, layout, CONFIG);
+    if (!first) return;
+    this.div.on("plotly_click", ({ points: [point] }) => {
+      if (this.data.clickable && point) this.onClick(point.x, point.y);
+    });
   }
 
   resize() {

@@ -45,6 +45,12 @@ def add(commands: Any) -> None:
         type=Path,
         help="write each image's class, prediction and probabilities as CSV",
     )
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        help="write the report as a page that needs nothing else",
+    )
     parser.add_argument("--precision", default="auto", help="(default: auto)")
     add_data(parser)
     parser.add_argument(
@@ -88,6 +94,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         report["diagnosis"] = diagnosis.to_dict()
     if arguments.csv:
         write(arguments.csv, evaluation.to_csv(dataset.class_names).encode())
+    if arguments.html:
+        from wrn.html_report import to_html
+
+        page = to_html(report, evaluation, images.images)
+        write(arguments.html, page.encode())
     if run:
         run.write_evaluation(report)
     if arguments.json:
