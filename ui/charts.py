@@ -356,6 +356,31 @@ def per_class_accuracy(
     return figure
 
 
+def top_classes(top: Sequence[tuple[str, float]]) -> go.Figure:
+    """Draw the most probable classes of one image.
+
+    Args:
+        top: Name and probability, the most probable first.
+
+    Returns:
+        A figure with one bar a class.
+    """
+    names, shares = zip(*top, strict=True)
+    figure = _figure(margin={"l": 8, "r": 16, "t": 8, "b": 44}, **_NO_ZOOM)
+    figure.add_bar(
+        y=list(names),
+        x=list(shares),
+        orientation="h",
+        marker_color=TRAIN_COLOR,
+        text=[f"{share:.1%}" for share in shares],
+        textposition="auto",
+        hovertemplate="<b>%{y}</b>: %{x:.2%}<extra></extra>",
+    )
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", title_text="Probability")
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
+    return figure
+
+
 def reliability(calibrated: Mapping[str, Sequence[float | None]]) -> go.Figure:
     """Draw how often a network is right against how sure it is.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ui import charts, state
 from ui.diagnosis_view import show_diagnosis
 from ui.live_chart import live_chart
+from ui.pictures import enlarged
 from ui.text import literal
 from wrn.data import Images
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from wrn.diagnosis import Diagnosis
     from wrn.evaluation import Evaluation
 
-#: Images in the gallery, and by how much they are enlarged.
+#: Images in the gallery, and their side in pixels.
 GALLERY_IMAGES = 24
-ENLARGED = 4
+ENLARGED_SIDE = 128
 
 ALL, MISTAKES, UNSURE = "First images", "Confident mistakes", "Least sure hits"
 
@@ -261,7 +262,7 @@ def _gallery(result: Evaluated) -> None:
             probability = float(evaluation.probabilities[index].max())
             with st.container(gap=None):
                 st.image(
-                    _enlarge(result.images.images[index]),
+                    enlarged(result.images.images[index], ENLARGED_SIDE),
                     width="stretch",
                     alt=f"{true}, taken for {predicted}",
                 )
@@ -290,8 +291,3 @@ def _verdict(true: str, predicted: str, probability: float) -> str:
     if predicted == true:
         return f":green[✓] {guess}"
     return f":red[**✗ {guess}**]  \n:small[is {literal(true)}]"
-
-
-def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Repeat each pixel, so that the browser does not blur them."""
-    return image.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)

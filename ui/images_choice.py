@@ -11,11 +11,10 @@ FIRST_COUNT = 1000
 SYNTHETIC = "synthetic"
 
 
-def choose_images() -> DataConfig:
-    """Ask for the source of the test images and their number."""
+def choose_source() -> str:
+    """Ask where the test images come from."""
     help_texts = {option.name: option.help for option in options(DataConfig)}
-    left, right = st.columns(2)
-    source = left.selectbox(
+    source = st.selectbox(
         "Images",
         dict.fromkeys((default_source(), "cifar10", SYNTHETIC)),
         help=help_texts["source"],
@@ -23,6 +22,14 @@ def choose_images() -> DataConfig:
         key=state.EVALUATE_SOURCE,
         persist_state="session",
     )
+    return source or default_source()
+
+
+def choose_images() -> DataConfig:
+    """Ask for the source of the test images and their number."""
+    left, right = st.columns(2)
+    with left:
+        source = choose_source()
     count = right.selectbox(
         "How many",
         (*COUNTS, None),
@@ -32,7 +39,7 @@ def choose_images() -> DataConfig:
         key=state.EVALUATE_IMAGES,
         persist_state="session",
     )
-    return DataConfig(source=source or default_source(), limit=count)
+    return DataConfig(source=source, limit=count)
 
 
 def choose_flip() -> bool:

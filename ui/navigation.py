@@ -26,6 +26,7 @@ def sections() -> list[st.Page]:
         st.Page("pages/architecture.py", title="Architecture", default=True),
         st.Page("pages/train.py", title="Train"),
         st.Page("pages/evaluate.py", title="Evaluate"),
+        st.Page("pages/classify.py", title="Classify"),
         st.Page("pages/runs.py", title="Runs"),
     ]
 

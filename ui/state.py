@@ -38,6 +38,15 @@ GALLERY_TRUE = "gallery_true"
 GALLERY_PREDICTED = "gallery_predicted"
 EVALUATED = "evaluated"
 
+# The Classify page.
+PICTURE_KIND = "picture_kind"
+PICTURE_NUMBER = "picture_number"
+PICTURE_FILES = "picture_files"
+PICTURE_FILE = "picture_file"
+CLASSIFYING = "classifying"
+CAM_CLASS = "cam_class"
+MAPS_LAYER = "maps_layer"
+
 # How curves are drawn, on every page.
 SMOOTHING = "smoothing"
 LOG_LOSS = "log_loss"

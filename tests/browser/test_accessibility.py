@@ -14,6 +14,7 @@ PAGES = {
     "architecture": ("/", "Architecture", "svg .node"),
     "train": ("/train", "Train", ".st-key-start"),
     "evaluate": ("/evaluate", "Evaluate", ".st-key-recognized"),
+    "classify": ("/classify", "Classify", ".st-key-recognized"),
     "runs": ("/runs?run=seen", "Runs", "svg.main-svg"),
 }
 

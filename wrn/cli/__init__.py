@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from wrn import __version__
-from wrn.cli import benchmark, describe, evaluate, files, runs, train
+from wrn.cli import benchmark, classify, describe, evaluate, files, runs, train
 from wrn.cli.arguments import Parser
 from wrn.cli.output import complain
 from wrn.errors import ConfigError, WrnError
@@ -59,6 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (describe, train, evaluate, files, runs, benchmark):
+    for module in (describe, train, evaluate, classify, files, runs, benchmark):
         module.add(commands)
     return parser

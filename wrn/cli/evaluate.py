@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wrn.cli.arguments import add_data, add_options, command, config_of
+from wrn.cli.arguments import add_data, command
 from wrn.cli.output import Bar, print_json, print_table, write
 from wrn.cli.process import start_tensorflow
-from wrn.config import DataConfig, OutputConfig, runs_folder
+from wrn.cli.weights_argument import add_weights, weights_path
+from wrn.config import DataConfig
 from wrn.errors import RunError
 from wrn.published import published
 
@@ -19,14 +20,7 @@ _TRIALS_SHOWN = 12
 def add(commands: Any) -> None:
     """Add the command."""
     parser = command(commands, "evaluate", _evaluate, "measure the accuracy of weights")
-    parser.add_argument(
-        "weights", metavar="FILE_OR_RUN", help="a weight file, or the name of a run"
-    )
-    parser.add_argument(
-        "--best",
-        action="store_true",
-        help="of a run, take the best weights in place of the last",
-    )
+    add_weights(parser)
     parser.add_argument(
         "--flip",
         action="store_true",
@@ -56,11 +50,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--limit", metavar="N", type=int, help="use only the first N test images"
     )
-    add_options(parser, OutputConfig, only=("runs_folder",))
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    path, run = _weights_path(arguments)
+    path, run = weights_path(arguments)
     data = DataConfig(source=arguments.data, limit=arguments.limit)
     start_tensorflow()
     from wrn.data import load_cached, select
@@ -138,27 +131,3 @@ def _shown(name: str, value: Any) -> str:
         return ""
     formats = {"accuracy": ".1%", "misfit": ".3f"}
     return format(value, formats.get(name, ""))
-
-
-def _weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
-    """Find the weight file of `evaluate`, and the run it belongs to."""
-    from wrn.runs import RunStore
-
-    path = Path(arguments.weights)
-    if path.is_file():
-        return path, None
-    store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
-    try:
-        run = store.open(path.name if path.is_dir() else arguments.weights)
-    except RunError:
-        raise RunError(
-            f"There must be a weight file or, in {store.root}, a run of that name. "
-            f"Received: {arguments.weights}"
-        ) from None
-    weights = run.best_weights if arguments.best else run.last_weights
-    if not weights.is_file():
-        raise RunError(
-            f"Run {run.name} must have {weights.name}, which the first epoch leaves. "
-            "Received: none yet"
-        )
-    return weights, run

@@ -1,0 +1,31 @@
+"""See what a network says of one picture, and why."""
+
+import streamlit as st
+
+from ui import state
+from ui.classification_view import show
+from ui.navigation import require_frame
+from ui.picture_choice import choose_picture
+from ui.text import literal
+from ui.weights_choice import choose_weights, recognize
+from wrn.errors import WrnError
+
+require_frame()
+
+st.title("Classify")
+st.caption("See what a network says of one picture, where it looks and what it sees.")
+
+left, right = st.columns(2, gap="large")
+with left:
+    chosen = choose_weights()
+    recognized = chosen and recognize(chosen)
+try:
+    with right:
+        picture = choose_picture()
+    if st.button("Classify", type="primary", disabled=not (recognized and picture)):
+        st.session_state[state.CLASSIFYING] = True
+    # From then on each other choice is answered at once.
+    if chosen and recognized and picture and st.session_state.get(state.CLASSIFYING):
+        show(chosen, picture)
+except WrnError as error:
+    st.error(literal(str(error)))

@@ -1,0 +1,126 @@
+"""The Classify page, without a browser.
+
+The network under test always answers "class 3", by one in its bias.
+"""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import ROOT
+from tests.test_page_evaluate import ANSWER, texts, write_weights
+from ui.pictures import blended, enlarged, tiles
+from wrn.data import CLASS_NAMES, Dataset, sources
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path, monkeypatch):
+    """A folder with one file of stored weights, and nothing kept from other tests."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("WRN_MODELS", str(folder))
+    monkeypatch.setenv("WRN_DATA", "synthetic")
+    write_weights(folder / "ours.weights.h5")
+    return folder
+
+
+@pytest.fixture
+def page(dataset: Dataset, monkeypatch) -> AppTest:
+    monkeypatch.setitem(sources._kept, "synthetic", dataset)
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    return app.switch_page("pages/classify.py").run()
+
+
+def classify(app: AppTest) -> AppTest:
+    button = next(button for button in app.button if button.label == "Classify")
+    assert not button.disabled
+    app = button.click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_test_image_is_classified_and_the_next_one_at_once(page, dataset):
+    app = classify(page)
+    names = dataset.class_names
+    share = np.e / (np.e + 9)
+    for number in (0, 1):
+        if number:
+            app.number_input(key="picture_number").set_value(number).run()
+        true = int(dataset.test.labels[number])
+        words = app.subheader[0].value.replace("\\", "")
+        assert f"{names[ANSWER].capitalize()}, {share:.1%}" in words
+        assert ("✓" in words) == (true == ANSWER)
+        assert f"Test image {number}, ours" in texts(app)
+
+
+def test_a_layer_and_a_class_can_be_chosen(page):
+    app = classify(page)
+    layers = app.selectbox(key="maps_layer").options
+    app.selectbox(key="maps_layer").set_value(layers[-1]).run()
+    app.selectbox(key="cam_class").set_value(CLASS_NAMES[0]).run()
+    assert not app.exception
+    assert "64 of 64 channels, 8×8 each" in texts(app)
+
+
+def test_own_pictures(page):
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    assert [b.disabled for b in page.button if b.label == "Classify"] == [True]
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200), "navy").save(file, "JPEG")
+    page.file_uploader(key="picture_files").upload("![x](y).jpg", file.getvalue()).run()
+    app = classify(page)
+    assert CLASS_NAMES[ANSWER].capitalize() in app.subheader[0].value
+    assert "![x](y).jpg, ours" in texts(app)
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(page):
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    page.file_uploader(key="picture_files").upload("a.png", b"not a picture").run()
+    app = classify(page)
+    assert "one of the formats" in app.error[0].value
+
+
+def test_opening_the_page_loads_no_tensorflow():
+    code = """
+import sys
+from streamlit.testing.v1 import AppTest
+page = AppTest.from_file("dashboard.py", default_timeout=60).run()
+page.switch_page("pages/classify.py").run()
+assert "WRN-10-1" in str([m.value.replace(chr(92), "") for m in page.markdown])
+print(sorted({"tensorflow", "keras"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_tiles_put_each_picture_in_its_place():
+    pictures = np.arange(5 * 2 * 2, dtype=np.uint8).reshape(5, 2, 2)
+    sheet = tiles(pictures, scale=1, columns=3)
+    assert sheet.shape == (2 * 6, 3 * 6, 4)
+    np.testing.assert_array_equal(sheet[6:8, 6:8, 0], pictures[4])
+    assert (sheet[6:8, 6:8, 3] == 255).all()
+    assert (sheet[:, 12:, 3][6:] == 0).all()  # No sixth picture.
+
+
+def test_enlarged_and_blended_have_the_side_that_is_asked_for():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(enlarged(image, 128)[::4, ::4], image)
+    heat = np.zeros((8, 8), np.float32)
+    cold = blended(image, heat, 128)
+    # Without heat it is the picture in gray.
+    np.testing.assert_allclose(cold[..., 0], enlarged(image, 128).mean(axis=-1), atol=1)
+    heat[2, 2] = 1
+    warm = blended(image, heat, 128)
+    assert warm[40, 40, 0] > warm[40, 40, 2] + 50

@@ -1,0 +1,99 @@
+"""Pictures of any size and format, against what is known of them."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wrn.errors import DataError
+from wrn.pictures import MAX_PICTURE_BYTES, read_picture
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+
+
+def test_one_of_the_right_size_is_left_as_it_is(pixels):
+    np.testing.assert_array_equal(
+        read_picture(encoded(Image.fromarray(pixels))), pixels
+    )
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA"])
+def test_formats(kind):
+    picture = Image.new("RGB", (50, 40), (200, 40, 90))
+    seen = read_picture(encoded(picture, kind))
+    assert seen.shape == (32, 32, 3)
+    np.testing.assert_allclose(seen.reshape(-1, 3).mean(0), (200, 40, 90), atol=3)
+
+
+def test_the_middle_square_is_what_is_seen():
+    wide = np.zeros((40, 120, 3), np.uint8)
+    wide[:, 40:80] = (10, 200, 30)
+    seen = read_picture(encoded(Image.fromarray(wide)))
+    np.testing.assert_array_equal(seen[:, 3:-3], np.full((32, 26, 3), (10, 200, 30)))
+
+
+def test_it_is_turned_upright():
+    upper = np.zeros((64, 64, 3), np.uint8)
+    upper[:32] = 255
+    picture = Image.fromarray(upper)
+    exif = Image.Exif()
+    exif[0x0112] = 3  # Upside down.
+    seen = read_picture(encoded(picture, "JPEG", exif=exif.tobytes(), quality=95))
+    assert seen[:12].mean() < 5
+    assert seen[-12:].mean() > 250
+
+
+def test_what_is_transparent_is_white():
+    picture = Image.new("RGBA", (64, 64), (255, 0, 0, 0))
+    assert (read_picture(encoded(picture)) == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "LA"])
+def test_colour_modes(mode):
+    picture = Image.new("RGB", (64, 64), "white").convert(mode)
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    assert (read_picture(encoded(picture, kind)) > 250).all()
+
+
+def test_deep_gray_is_scaled_not_clipped():
+    values = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    seen = read_picture(encoded(Image.fromarray(values)))
+    assert seen.min() < 10
+    assert 100 < seen.mean() < 155
+    assert seen.max() > 245
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"<svg></svg>", EPS])
+def test_other_files_are_refused(content):
+    with pytest.raises(DataError, match="one of the formats PNG, JPEG"):
+        read_picture(content)
+
+
+def test_damaged_ones_are_refused(pixels):
+    content = encoded(Image.fromarray(pixels))
+    # At the very end there are no pixels.
+    for end in range(20, len(content) * 3 // 4, 37):
+        with pytest.raises(DataError, match=r"must be whole|one of the formats"):
+            read_picture(content[:end])
+
+
+def test_ones_that_are_too_large_are_refused_before_they_are_decoded(monkeypatch):
+    monkeypatch.setattr("wrn.pictures.MAX_PIXELS", 99)
+    monkeypatch.delattr("wrn.pictures._as_seen")
+    with pytest.raises(DataError, match=r"at most 99 pixels\. Received: 10 × 10"):
+        read_picture(encoded(Image.new("RGB", (10, 10))))
+    with pytest.raises(DataError, match="at most 50 MB"):
+        read_picture(bytes(MAX_PICTURE_BYTES + 1))

@@ -1,0 +1,120 @@
+"""What a network says of one picture, where it looks, and what its layers see."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from ui import charts, state
+from ui.live_chart import live_chart
+from ui.loading import load_network
+from ui.picture_choice import Picture
+from ui.pictures import blended, enlarged, tiles
+from ui.text import literal
+from ui.weights_choice import ChosenWeights
+
+if TYPE_CHECKING:
+    from wrn.inference import Classifier
+
+#: Side, in pixels, of the pictures on the page.
+SIDE = 256
+
+#: Channels of a layer that are shown, and how many in a row.
+CHANNELS = 64
+COLUMNS = 8
+
+
+def show(chosen: ChosenWeights, picture: Picture) -> None:
+    """Classify a picture and show what there is to see.
+
+    Raises:
+        WrnError: If the picture cannot be had.
+    """
+    image, true = picture.load()
+    loaded = load_network(chosen)
+    # Loads TensorFlow: only now.
+    from wrn.evaluation import softmax
+    from wrn.explain import first_filters, grad_cam, top_classes
+
+    probabilities = softmax(np.concatenate([*loaded.classifier.batches(image[None])]))[
+        0
+    ]
+    names = loaded.class_names
+    top = top_classes(probabilities, names)
+    st.subheader(_verdict(top[0], true), anchor=False)
+    st.caption(f"{literal(picture.name)}, {literal(chosen.label)}")
+    seen, looked, told = st.columns([2, 2, 3], gap="medium")
+    with seen:
+        st.markdown("**As the network sees it**")
+        st.image(enlarged(image, SIDE), width="stretch", alt=f"{picture.name}, 32x32")
+    with looked:
+        asked = st.session_state.get(state.CAM_CLASS)
+        number = names.index(asked if asked in names else top[0][0])
+        st.markdown("**Where it looks**")
+        st.image(
+            blended(image, grad_cam(loaded.classifier, image, number), SIDE),
+            width="stretch",
+            alt=f"Grad-CAM for {names[number]}: warm where it speaks for the class",
+        )
+        st.selectbox(
+            "For the class",
+            names,
+            index=None,
+            placeholder=f"{top[0][0]}, the most probable",
+            help="Grad-CAM over the last group: the warmer, the more that place speaks "
+            "for the class.",
+            key=state.CAM_CLASS,
+        )
+    with told:
+        st.markdown("**Top five**")
+        live_chart(
+            charts.top_classes(top),
+            key="top_classes",
+            height=300,
+            alt=", ".join(f"{name} {share:.1%}" for name, share in top),
+        )
+    st.markdown("**Filters of the first convolution**")
+    filters = first_filters(loaded.classifier.model)
+    st.image(
+        tiles((filters * 255).astype(np.uint8), scale=12, columns=COLUMNS),
+        alt=f"{len(filters)} filters of 3x3 pixels",
+    )
+    _maps(loaded.classifier, image)
+
+
+def _verdict(best: tuple[str, float], true: str | None) -> str:
+    guess = f"{literal(best[0]).capitalize()}, {best[1]:.1%}"
+    if true is None:
+        return guess
+    if true == best[0]:
+        return f":green[✓] {guess}"
+    return f":red[✗] {guess} :small[is {literal(true)}]"
+
+
+def _maps(classifier: "Classifier", image: NDArray[np.uint8]) -> None:
+    """Show the maps of a layer that the person chooses."""
+    from wrn.explain import feature_maps, layers_with_maps
+
+    st.markdown("**Maps of a layer**")
+    names = layers_with_maps(classifier.model)
+    layer = st.selectbox(
+        "Layer",
+        names,
+        help="What each channel of the layer makes of the picture.",
+        width=260,
+        key=state.MAPS_LAYER,
+    )
+    maps = feature_maps(classifier, image, layer)
+    channels = np.moveaxis(maps, -1, 0)[:CHANNELS]
+    low, high = channels.min((1, 2), keepdims=True), channels.max((1, 2), keepdims=True)
+    gray = (255 * (channels - low) / np.maximum(high - low, 1e-9)).astype(np.uint8)
+    st.image(
+        tiles(gray, scale=max(1, 64 // gray.shape[1]), columns=COLUMNS),
+        alt=f"{len(gray)} maps of {layer}",
+    )
+    height, width, count = maps.shape
+    st.caption(
+        f"{len(gray):,} of {count:,} channels, {height}×{width} each, from its lowest "
+        "value (black) to its highest."
+    )

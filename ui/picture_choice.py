@@ -1,0 +1,85 @@
+"""Which picture: one of the test images, or one of the person's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from ui import state
+from ui.images_choice import choose_source
+from ui.loading import load_images
+from wrn.pictures import FORMATS, read_picture
+
+TEST, OWN = "A test image", "My own pictures"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to classify.
+
+    Attributes:
+        name: What to call it.
+        load: Returns it as the network sees it, uint8 (32, 32, 3), and its class where
+            that is known. May raise a `WrnError`.
+    """
+
+    name: str
+    load: Callable[[], tuple[NDArray[np.uint8], str | None]]
+
+
+def choose_picture() -> Picture | None:
+    """Ask for a picture; `None` as long as there is none."""
+    kind = st.segmented_control(
+        "Picture", (TEST, OWN), default=TEST, required=True, key=state.PICTURE_KIND
+    )
+    return _test_image() if kind == TEST else _own_picture()
+
+
+def _test_image() -> Picture:
+    left, right = st.columns([3, 2], gap="small")
+    with left:
+        source = choose_source()
+    number = right.number_input(
+        "Number",
+        min_value=0,
+        max_value=9_999,
+        step=1,
+        help="Which of the test images, from 0.",
+        key=state.PICTURE_NUMBER,
+        persist_state="session",
+    )
+
+    def load() -> tuple[NDArray[np.uint8], str | None]:
+        dataset = load_images(source)
+        index = min(number, len(dataset.test) - 1)
+        true = dataset.class_names[int(dataset.test.labels[index])]
+        return dataset.test.images[index], true
+
+    return Picture(f"Test image {number:,}", load)
+
+
+def _own_picture() -> Picture | None:
+    files = st.file_uploader(
+        "Pictures",
+        [kind.lower() for kind in (*FORMATS, "jpg", "tif")],
+        accept_multiple_files=True,
+        help="Any size. The square in the middle is what the network sees, in 32 by 32 "
+        "pixels. Nothing leaves this machine.",
+        key=state.PICTURE_FILES,
+    )
+    if not files:
+        return None
+    number = 0
+    if len(files) > 1:
+        number = st.selectbox(
+            "Which of them",
+            range(len(files)),
+            format_func=lambda index: (
+                files[index].name[:60] if index < len(files) else ""
+            ),
+            key=state.PICTURE_FILE,
+        )
+    chosen = files[min(number or 0, len(files) - 1)]
+    return Picture(chosen.name[:120], lambda: (read_picture(chosen.getvalue()), None))

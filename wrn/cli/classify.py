@@ -1,0 +1,75 @@
+"""The command `classify`: what a network says of pictures."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wrn.cli.arguments import command
+from wrn.cli.output import print_json, print_table
+from wrn.cli.process import start_tensorflow
+from wrn.cli.weights_argument import add_weights, weights_path
+from wrn.errors import DataError
+from wrn.pictures import MAX_PICTURE_BYTES, read_picture
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = command(
+        commands, "classify", _classify, "tell what is on pictures, of any size"
+    )
+    add_weights(parser)
+    parser.add_argument("pictures", metavar="PICTURE", nargs="+", type=Path)
+
+
+def _classify(arguments: argparse.Namespace) -> int:
+    path, _ = weights_path(arguments)
+    images = np.stack([read_picture(_content(each)) for each in arguments.pictures])
+    start_tensorflow()
+    from wrn.evaluation import load_weights
+    from wrn.explain import classify, top_classes
+
+    loaded = load_weights(path)
+    probabilities = classify(loaded.classifier, images)
+    told = [top_classes(row, loaded.class_names) for row in probabilities]
+    if arguments.json:
+        print_json(
+            {
+                "name": loaded.config.name,
+                "weights": path.name,
+                "notes": list(loaded.notes),
+                "pictures": [
+                    {
+                        "picture": str(picture),
+                        "top": [
+                            {"class": name, "probability": probability}
+                            for name, probability in top
+                        ],
+                    }
+                    for picture, top in zip(arguments.pictures, told, strict=True)
+                ],
+            }
+        )
+    else:
+        header = ("picture", *(f"{place}" for place in range(1, len(told[0]) + 1)))
+        print_table(
+            header,
+            [
+                (str(picture), *(f"{name} {share:.1%}" for name, share in top))
+                for picture, top in zip(arguments.pictures, told, strict=True)
+            ],
+        )
+        for note in loaded.notes:
+            print(f"- {note}")
+    return 0
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_PICTURE_BYTES + 1)
+    except OSError as error:
+        raise DataError(
+            f"A picture must be a readable file. Received: {path}: {error.strerror}"
+        ) from None

@@ -1,0 +1,83 @@
+"""Anybody's picture, as a network for 32x32 images sees it."""
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from wrn.errors import DataError
+from wrn.text import file_size
+
+#: What is read. Others are left out that run a program of their own (EPS) or that
+#: hold no picture of pixels.
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "ICO", "TGA")
+
+MAX_PICTURE_BYTES = 50_000_000
+#: Twice what the largest cameras take; three bytes each in memory.
+MAX_PIXELS = 200_000_000
+
+SIDE = 32
+
+
+def read_picture(content: bytes) -> NDArray[np.uint8]:
+    """Decode a picture and make it one that the network takes.
+
+    It is turned upright, put on white where it is transparent, cut to the square in
+    its middle and shrunk or enlarged.
+
+    Args:
+        content: The bytes of a file in one of `FORMATS`.
+
+    Returns:
+        uint8 (32, 32, 3), red, green, blue.
+
+    Raises:
+        DataError: If it is no picture, damaged or too large.
+    """
+    if len(content) > MAX_PICTURE_BYTES:
+        raise DataError(
+            f"A picture may have at most {file_size(MAX_PICTURE_BYTES)}. "
+            f"Received: {file_size(len(content))}"
+        )
+    try:
+        with warnings.catch_warnings():
+            # Our own limit is checked before anything is decoded.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(content), formats=FORMATS)
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise DataError(
+                f"A picture may have at most {MAX_PIXELS:,} pixels. "
+                f"Received: {width:,} × {height:,}"
+            )
+        return _as_seen(picture)
+    except DataError:
+        raise
+    except UnidentifiedImageError:
+        raise DataError(
+            f"A picture must be in one of the formats {', '.join(FORMATS)}. "
+            f"Received: {file_size(len(content))} of something else"
+        ) from None
+    # The decoders raise whatever they meet in a damaged file.
+    except Exception as error:
+        raise DataError(
+            f"A picture must be whole. Received: a damaged one ({error!s:.200})"
+        ) from None
+
+
+def _as_seen(picture: Image.Image) -> NDArray[np.uint8]:
+    picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # Spares a JPEG most of the decoding.
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode in ("I;16", "I", "F"):
+        # Deep gray; Pillow would clip it in place of scaling it.
+        values = np.asarray(upright, np.float64)
+        low, high = values.min(), values.max()
+        scaled = (values - low) * 255 / max(high - low, 1e-9)
+        upright = Image.fromarray(scaled.astype(np.uint8))
+    pixels = upright.convert("RGBA")
+    white = Image.new("RGBA", pixels.size, "white")
+    flat = Image.alpha_composite(white, pixels).convert("RGB")
+    square = ImageOps.fit(flat, (SIDE, SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(square, np.uint8)
