@@ -5,8 +5,11 @@ import streamlit as st
 from ui.job_view import run_panel
 from ui.navigation import require_frame
 from ui.run_comparison import compare
-from ui.run_details import delete_button, downloads, files, settings
-from ui.run_table import choose_row, read_rows
+from ui.run_deletion import delete_button, deleted_list, undo_line
+from ui.run_details import downloads, files, settings, tensorboard
+from ui.run_notes import notes_form
+from ui.run_table import choose_row, filtered, read_rows
+from ui.train_again import train_again_button
 from wrn.jobs import manager
 from wrn.runs import LIVE_STATES
 
@@ -16,21 +19,27 @@ st.title("Runs")
 st.caption("Every training, finished or under way: its curves, settings and files.")
 
 jobs = manager()
+undo_line(jobs.store)
 rows = read_rows(jobs)
 if not rows:
     st.info("There are no runs yet. Train a network, and it appears here.")
     st.page_link("pages/train.py", label="Go to Train")
+    deleted_list(jobs.store)
     st.stop()
 
-row = choose_row(rows)
+row = choose_row(filtered(rows))
 if row is None:
     st.caption("Choose a run by the box at the left of its row.")
+    deleted_list(jobs.store)
     st.stop()
 
 if row.config:
     run_panel(jobs, row.run)
     compare(row, rows)
+    train_again_button(row.config)
     downloads(row.run)
+    notes_form(row.run)
     settings(row.config)
+    tensorboard(row.run)
 files(row.run)
 delete_button(jobs, row.run, live=bool(row.status and row.status.state in LIVE_STATES))

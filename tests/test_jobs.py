@@ -121,6 +121,25 @@ def test_queued_job_can_be_cancelled(jobs, steps):
     assert not jobs.store.open("second").is_owned()
 
 
+def test_queued_jobs_change_places(jobs, steps):
+    for name in ("first", "second", "third", "fourth"):
+        jobs.submit(CONFIG, name)
+    wait_for(lambda: jobs.active() is not None)
+
+    def queue():
+        return [job.name for job in jobs.live()]
+
+    jobs.move("fourth", -1)
+    assert queue() == ["first", "second", "fourth", "third"]
+    jobs.move("fourth", -9)
+    assert queue() == ["first", "fourth", "second", "third"]
+    jobs.move("fourth", 9)
+    assert queue() == ["first", "second", "third", "fourth"]
+    # The one that runs stays where it is.
+    jobs.move("first", 1)
+    assert queue() == ["first", "second", "third", "fourth"]
+
+
 def test_stopped_job_resumes(jobs, steps):
     name = jobs.submit(CONFIG).name
     wait_for(lambda: steps.done > 0)
@@ -146,6 +165,7 @@ def test_failure_keeps_its_cause_and_traceback(jobs, steps, error, words):
     wait_for(lambda: state(jobs, name) == "failed")
     status = jobs.store.open(name).status()
     assert words in status.error
+    assert words in jobs.store.open(name).log_tail(9)
     assert "Traceback" in status.traceback
     # The worker survives and takes the next job.
     steps.fail = None

@@ -19,8 +19,10 @@ from tests.training_fakes import (
 )
 from ui.run_details import metrics_csv
 from ui.run_view import curve_points, epochs_done
-from wrn.jobs import manager
-from wrn.runs import RunStore, Status
+from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
+from wrn.jobs import JobManager, manager
+from wrn.recipes import note
+from wrn.runs import Notes, RunStore, Status
 
 pytestmark = pytest.mark.slow
 
@@ -54,13 +56,17 @@ def test_table_tells_each_run(page):
     assert not page.exception
     table = page.dataframe[0].value.set_index("Run")
     assert set(table.index) == {"first", "second"}
+    table["Accuracy"] = [list(curve) for curve in table["Accuracy"]]
     assert dict(table.loc["second"]) | {"Started": ""} == {
+        "Title": None,
         "State": "stopped",
         "Network": "WRN-10-1",
+        "Recipe": None,
         "Images": "synthetic images, 100 images",
         "Epochs": "2 of 4",
-        "Last accuracy": 0.55,
-        "Best accuracy": 0.6,
+        "Accuracy": [0.6, 0.55],
+        "Last": 0.55,
+        "Best": 0.6,
         "Duration": "45 s",
         "Started": "",
     }
@@ -129,7 +135,7 @@ def test_damaged_runs_are_not_offered_for_comparison(page):
     (RunStore().open("second").path / "config.json").write_text("no JSON")
     open_run(page, "first")
     assert not page.exception
-    assert not page.multiselect
+    assert not any(box.label == "Compare with" for box in page.multiselect)
 
 
 def test_unknown_run_of_the_url_is_said(page):
@@ -170,6 +176,106 @@ def test_delete(page):
     assert not run.path.exists()
     assert [left.name for left in RunStore().list()] == ["second"]
     assert "run" not in page.query_params
+    assert "Deleted first." in text_of(page)
+    buttons(page)["Undo"].click().run()
+    assert not page.exception
+    assert run.path.exists()
+    assert "first" in page.query_params["run"]
+    assert "Undo" not in buttons(page)
+
+
+def test_last_run_that_was_deleted_can_be_brought_back(page):
+    make_run("only")
+    RunStore().delete("only")
+    page.run()
+    assert "There are no runs yet" in text_of(page)
+    buttons(page)["Bring back"].click().run()
+    assert not page.exception
+    assert [run.name for run in RunStore().list()] == ["only"]
+
+
+def test_runs_are_searched_and_filtered(page):
+    make_run("first")
+    make_run("second", "stopped")
+    make_run("third", "stopped")
+    RunStore().open("third").write_notes(Notes(title="Odd one"))
+    page.run()
+
+    def listed():
+        return set(page.dataframe[0].value["Run"])
+
+    page.multiselect(key="runs_states").set_value(["stopped"]).run()
+    assert listed() == {"second", "third"}
+    page.text_input(key="runs_search").set_value("ODD").run()
+    assert listed() == {"third"}
+    # What the address names stays.
+    open_run(page, "first")
+    assert not page.exception
+    assert listed() == {"first", "third"}
+
+
+def test_notes_and_archive(page):
+    make_run("first")
+    make_run("second")
+    open_run(page, "first")
+    next(box for box in page.text_input if box.label == "Title").set_value("*Mine*")
+    next(box for box in page.text_area if box.label == "Text").set_value("Some words")
+    next(box for box in page.checkbox if box.label == "Archived").check()
+    next(b for b in page.button if b.label == "Save notes").click().run()
+    assert not page.exception
+    notes = RunStore().open("first").notes()
+    assert notes == Notes(title="*Mine*", text="Some words", archived=True)
+    del page.query_params["run"]
+    page.run()
+    assert set(page.dataframe[0].value["Run"]) == {"second"}
+    page.checkbox(key="runs_archived").check().run()
+    assert set(page.dataframe[0].value["Run"]) == {"first", "second"}
+
+
+def test_train_again_brings_every_setting(page, monkeypatch):
+    config = RunConfig(
+        model=ModelConfig(depth=28, widen_factor=3, dropout=0.3),
+        data=DataConfig(source="synthetic", limit=123, cutout=4),
+        train=TrainConfig(
+            epochs=7, milestones=(0.25, 0.5), learning_rate=0.05, averaging=0.5
+        ),
+        output=OutputConfig(tensorboard=False),
+    )
+    make_run("first", config=note(config, "fast"))
+    open_run(page, "first")
+    buttons(page)["Train again with changes"].click().run()
+    assert not page.exception
+    assert page.title[0].value == "Train"
+    # Only a browser stays there by itself.
+    page.switch_page("pages/train.py").run()
+    taken = []
+    monkeypatch.setattr(
+        JobManager, "submit", lambda self, config, name: taken.append(config)
+    )
+    buttons(page)["Start training"].click().run()
+    assert not page.exception
+    (asked,) = taken
+    assert asked == note(config, "fast")
+
+
+def test_tensorboard_command(page):
+    run = make_run("first")
+    open_run(page, "first")
+    assert not any(code.value.startswith("tensorboard") for code in page.code)
+    (run.path / "events.out.tfevents.1.host.2").write_bytes(b"")
+    page.run()
+    assert any(
+        code.value == f"tensorboard --logdir {run.path.resolve()}" for code in page.code
+    )
+
+
+def test_log_and_advice_of_a_failure(page):
+    run = make_run("first", "failed", error="It broke.", advice="Try *less*.")
+    run.log("a line of the log")
+    open_run(page, "first")
+    assert not page.exception
+    assert "What to try:** Try \\*less\\*\\." in page.error[0].value
+    assert any("a line of the log" in code.value for code in page.code)
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed", "interrupted", "running"])

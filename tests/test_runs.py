@@ -1,13 +1,17 @@
 import json
+import os
 import subprocess
 import sys
+import time
+from datetime import datetime
 
 import pytest
 
 from tests.conftest import ROOT
 from wrn.config import RunConfig
 from wrn.errors import RunError
-from wrn.runs import Run, RunStore, Status
+from wrn.runs import Notes, Run, RunStore, Status
+from wrn.runs.store import KEPT_SECONDS
 
 
 @pytest.fixture
@@ -137,6 +141,74 @@ def test_owned_run_is_refused_to_others_and_cannot_be_deleted(store):
     assert not other.is_owned()
     store.delete("owned")
     assert store.list() == []
+
+
+def test_deleted_run_comes_back_whole(store):
+    run = store.create(RunConfig(), "gone")
+    run.record({"kind": "epoch", "epoch": 1})
+    run.release()
+    store.delete("gone")
+    assert store.list() == []
+    assert store.deleted() == ("gone",)
+    back = store.restore("gone")
+    assert back.metrics() == [{"kind": "epoch", "epoch": 1}]
+    assert store.deleted() == ()
+
+
+def test_deleted_run_makes_way_for_another_of_its_name(store):
+    for seconds in (1, 2):
+        run = store.create(RunConfig(), "twice")
+        run.write_status(Status(seconds=seconds))
+        run.release()
+        store.delete("twice")
+    store.create(RunConfig(), "twice").release()
+    with pytest.raises(RunError, match="which exists"):
+        store.restore("twice")
+    store.delete("twice")
+    store.restore("twice")
+    with pytest.raises(RunError, match="must be a deleted run"):
+        store.restore("never")
+    with pytest.raises(RunError, match="must be 1 to 100"):
+        store.restore("../twice")
+
+
+def test_deleted_runs_are_forgotten_after_a_week(store):
+    for name in ("old", "young", "next"):
+        store.create(RunConfig(), name).release()
+    store.delete("old")
+    store.delete("young")
+    weeks_ago = time.time() - KEPT_SECONDS - 10
+    os.utime(store.root / ".deleted" / "old", (weeks_ago, weeks_ago))
+    assert store.deleted() == ("young", "old")
+    store.delete("next")
+    assert set(store.deleted()) == {"young", "next"}
+
+
+def test_log_has_a_line_a_time(store):
+    run = store.create(RunConfig(), "logged")
+    assert run.log_tail(10) == ""
+    for number in range(30):
+        run.log(f"line {number}\nof two")
+    lines = run.log_tail(10).splitlines()
+    assert len(lines) == 10
+    moment, _, text = lines[-1].partition("  ")
+    assert text == "line 29 of two"
+    datetime.strptime(moment, "%Y-%m-%d %H:%M:%S")
+
+
+def test_notes_round_trip(store):
+    run = store.create(RunConfig(), "noted")
+    assert run.notes() == Notes()
+    notes = Notes(title="A title", text="two\nlines", archived=True)
+    run.write_notes(notes)
+    assert Run(run.path).notes() == notes
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"title": 3, "archived": "yes"}'])
+def test_notes_edited_by_hand_count_as_none(store, content):
+    run = store.create(RunConfig(), "noted")
+    (run.path / "notes.json").write_text(content)
+    assert run.notes() == Notes()
 
 
 def test_other_folders_are_no_runs(store):

@@ -153,6 +153,20 @@ def config_form(
         return None
 
 
+def prefill(answer: Config, key: str) -> None:
+    """Set the widgets of `config_form` to given settings.
+
+    Args:
+        answer: The settings.
+        key: What the widgets' keys begin with.
+    """
+    for option in options(type(answer)):
+        value = getattr(answer, option.name)
+        if option.type is tuple:
+            value = _written(value)
+        st.session_state[f"{key}_{option.name}"] = value
+
+
 def _ask(option: Option, value: Any, key: str) -> Any:
     """Show the widget that suits a field."""
     common: dict[str, Any] = {
@@ -167,7 +181,7 @@ def _ask(option: Option, value: Any, key: str) -> Any:
     if option.type is bool:
         return st.checkbox(value=value, **common)
     if option.type is tuple:
-        text = st.text_input(value=", ".join(f"{v:g}" for v in value), **common)
+        text = st.text_input(value=_written(value), **common)
         return _numbers(text)
     if option.type is str:
         return st.text_input(value=value, **common).strip()
@@ -194,6 +208,10 @@ def _is_short(option: Option) -> bool:
         and option.maximum is not None
         and option.maximum - option.minimum <= LONGEST_SLIDER
     )
+
+
+def _written(numbers: tuple[float, ...]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def _numbers(text: str) -> list[float] | str:

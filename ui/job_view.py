@@ -3,6 +3,8 @@
 import streamlit as st
 
 from ui import run_view
+from ui.machine_view import machine_line
+from ui.state import TOASTED
 from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import RunError, WrnError
@@ -57,12 +59,22 @@ def run_panel(jobs: JobManager, run: Run) -> None:
         except RunError as error:
             st.error(literal(str(error)))
             return
+        _toast(run.name, status.state)
         if changed:
             # The page around the panel changes too, and polling may end.
             st.rerun()
         _draw(jobs, run, config, status)
 
     panel()
+
+
+def _toast(name: str, state: str) -> None:
+    """Say once that a run has come into another state since it was last drawn."""
+    key = f"{TOASTED}_{name}"
+    before = st.session_state.get(key)
+    st.session_state[key] = state
+    if before and before != state:
+        st.toast(f"{literal(name)}: {state}")
 
 
 def _outline(jobs: JobManager, run: Run) -> tuple[bool, tuple[str, ...]]:
@@ -81,7 +93,10 @@ def _draw(jobs: JobManager, run: Run, config: RunConfig, status: Status) -> None
     run_view.failure(status)
     _controls(jobs, run, status, job)
     run_view.figures(status, config, records)
+    if job:
+        machine_line()
     run_view.curves(run, config, status, records)
+    run_view.log(run)
     _queue(jobs, run)
 
 
@@ -173,11 +188,19 @@ def _queue(jobs: JobManager, shown: Run) -> None:
     if not others:
         return
     st.markdown("**Queue**")
+    waiting = [job.name for job in jobs.live() if job.state == "queued"]
     for job in others:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.write(literal(job.name))
             st.badge(job.state, color=run_view.STATE_COLORS[job.state])
             if job.state == "queued":
+                st.button(
+                    "Earlier",
+                    on_click=jobs.move,
+                    args=(job.name, -1),
+                    disabled=job.name == waiting[0],
+                    key=f"earlier_{job.name}",
+                )
                 st.button(
                     "Remove",
                     on_click=jobs.stop,

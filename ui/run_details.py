@@ -1,17 +1,15 @@
-"""What a run left: downloads, settings, files, and its end."""
+"""What a run left: downloads, settings, files."""
 
 import csv
 import io
+import shlex
 from pathlib import Path
 
 import streamlit as st
 
-from ui import state
 from ui.run_view import moment
 from ui.text import literal
 from wrn.config import RunConfig
-from wrn.errors import WrnError
-from wrn.jobs import JobManager
 from wrn.runs import Run
 from wrn.text import file_size
 
@@ -92,22 +90,15 @@ def files(run: Run) -> None:
         )
 
 
-def delete_button(jobs: JobManager, run: Run, *, live: bool) -> None:
-    """Offer to delete a run; a second click confirms."""
-    with st.popover(
-        "Delete run",
-        disabled=live,
-        help="A run under way must be stopped first." if live else None,
-    ):
-        st.write(f"Delete {literal(run.name)} with all its files? There is no undo.")
-        if st.button("Delete", type="primary", key="delete"):
-            try:
-                jobs.store.delete(run.name)
-            except WrnError as error:
-                st.error(literal(str(error)))
-            else:
-                st.query_params.pop(state.RUN, None)
-                st.rerun()
+def tensorboard(run: Run) -> None:
+    """Tell the command that shows the run in TensorBoard, if it has its files."""
+    if any(run.path.glob("events.out.tfevents.*")):
+        with st.expander("Open in TensorBoard"):
+            st.code(
+                f"tensorboard --logdir {shlex.quote(str(run.path.resolve()))}",
+                language="bash",
+            )
+            st.caption("TensorBoard is a program of its own: `pip install tensorboard`")
 
 
 def _files(run: Run) -> list[Path]:

@@ -11,7 +11,7 @@ from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.jobs import JobManager
-from wrn.runs import Run, Status
+from wrn.runs import Notes, Run, Status
 from wrn.text import duration
 
 HEIGHT = 320
@@ -23,12 +23,14 @@ class Row:
 
     Attributes:
         run: The run.
+        notes: What a person wrote about it.
         config: Its settings, `None` if the folder is damaged.
         status: Where it stands.
         damage: What is wrong with the folder; empty if nothing is.
     """
 
     run: Run
+    notes: Notes
     config: RunConfig | None = None
     status: Status | None = None
     damage: str = ""
@@ -40,10 +42,61 @@ def read_rows(jobs: JobManager) -> list[Row]:
 
 
 def _read_row(jobs: JobManager, run: Run) -> Row:
+    notes = run.notes()
     try:
-        return Row(run, run.config(), status_of(jobs, run))
+        return Row(run, notes, run.config(), status_of(jobs, run))
     except RunError as error:
-        return Row(run, damage=str(error))
+        return Row(run, notes, damage=str(error))
+
+
+def filtered(rows: list[Row]) -> list[Row]:
+    """Ask which runs to list, and return those; the one in the URL always stays."""
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", gap="medium", key="runs_filter"
+    ):
+        search = st.text_input(
+            "Search",
+            placeholder="Name, title, network, recipe",
+            width=300,
+            key=state.RUNS_SEARCH,
+            persist_state="session",
+        )
+        states = st.multiselect(
+            "States",
+            sorted({_state(row) for row in rows}),
+            placeholder="All",
+            width=300,
+            key=state.RUNS_STATES,
+            persist_state="session",
+        )
+        archived = False
+        if any(row.notes.archived for row in rows):
+            archived = st.checkbox(
+                "Archived too", key=state.RUNS_ARCHIVED, persist_state="session"
+            )
+    chosen = st.query_params.get(state.RUN)
+    return [
+        row
+        for row in rows
+        if row.run.name == chosen
+        or (
+            (archived or not row.notes.archived)
+            and (not states or _state(row) in states)
+            and search.strip().lower() in _words(row)
+        )
+    ]
+
+
+def _words(row: Row) -> str:
+    """Return what a search looks through, in small letters."""
+    config = row.config
+    words = [row.run.name, row.notes.title, row.notes.text]
+    words += [config.model.name, config.recipe or ""] if config else []
+    return " ".join(words).lower()
+
+
+def _state(row: Row) -> str:
+    return row.status.state if row.status and row.config else "damaged"
 
 
 def choose_row(rows: list[Row]) -> Row | None:
@@ -68,8 +121,13 @@ def choose_row(rows: list[Row]) -> Row | None:
     st.dataframe(
         _columns(rows),
         column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in ("Last accuracy", "Best accuracy")
+            "Accuracy": st.column_config.LineChartColumn(
+                help="Accuracy on the images held out, by epoch.", y_min=0, y_max=1
+            ),
+            **{
+                name: st.column_config.NumberColumn(format="percent")
+                for name in ("Last", "Best")
+            },
         },
         height="auto" if len(rows) < 8 else HEIGHT,
         hide_index=True,
@@ -86,6 +144,25 @@ def choose_row(rows: list[Row]) -> Row | None:
     return rows[start[0]] if start else None
 
 
+def _recipe(config: RunConfig) -> str | None:
+    """Name the recipe, with a star if something was changed."""
+    return f"{config.recipe} *" if config.recipe and config.changed else config.recipe
+
+
+def _accuracies(run: Run) -> list[float]:
+    """Return the accuracy by epoch, read again when the metrics have changed."""
+    try:
+        status = (run.path / "metrics.jsonl").stat()
+    except OSError:
+        return []
+    return _read_accuracies(str(run.path), status.st_mtime_ns, status.st_size, run)
+
+
+@st.cache_data(max_entries=1_000, show_spinner=False)
+def _read_accuracies(path: str, changed: int, size: int, _run: Run) -> list[float]:
+    return run_view.accuracies(_run)
+
+
 def _columns(rows: list[Row]) -> dict[str, list[object]]:
     table: dict[str, list[object]] = {}
     for row in rows:
@@ -96,18 +173,20 @@ def _columns(rows: list[Row]) -> dict[str, list[object]]:
 
 def _cells(row: Row) -> dict[str, object]:
     config, status = row.config, row.status
-    known = config is not None and status is not None
     progress = status.progress if status else None
     return {
         "Run": row.run.name,
-        "State": status.state if status and known else "damaged",
+        "Title": row.notes.title or None,
+        "State": _state(row),
         "Network": config.model.name if config else None,
+        "Recipe": config and _recipe(config),
         "Images": run_view.data_name(config.data) if config else None,
         "Epochs": f"{run_view.epochs_done(status)} of {config.train.epochs}"
         if config and status
         else None,
-        "Last accuracy": run_view.figure(progress, "test_accuracy"),
-        "Best accuracy": run_view.figure(progress, "best_accuracy"),
+        "Accuracy": _accuracies(row.run) if config else None,
+        "Last": run_view.figure(progress, "test_accuracy"),
+        "Best": run_view.figure(progress, "best_accuracy"),
         "Duration": duration(status.seconds) if status else None,
         "Started": run_view.moment(status.created) if status else None,
     }

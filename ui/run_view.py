@@ -20,6 +20,9 @@ from wrn.text import duration
 
 CURVES_HEIGHT = 560
 
+#: Lines of a run's log that are shown.
+LOG_LINES = 100
+
 Color = Literal["gray", "blue", "orange", "green", "red"]
 STATE_COLORS: dict[str, Color] = {
     "queued": "gray",
@@ -97,10 +100,21 @@ def failure(status: Status) -> None:
     """Say why a run failed."""
     if status.state != "failed":
         return
-    st.error(literal(str(status.error)[:2000]) or "The cause is not known.")
+    st.error(
+        (literal(str(status.error)[:2000]) or "The cause is not known.")
+        + (f"  \n**What to try:** {literal(status.advice)}" if status.advice else "")
+    )
     if status.traceback:
         with st.expander("Traceback"):
             st.code(str(status.traceback)[-20_000:], language=None)
+
+
+def log(run: Run) -> None:
+    """Show the end of the run's log."""
+    text = run.log_tail(LOG_LINES)
+    if text:
+        with st.expander("Log", key=f"log_{run.name}", on_change="ignore"):
+            st.code(text, language=None, height=260)
 
 
 def curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> None:
@@ -182,6 +196,12 @@ def figure(record: Mapping[str, Any] | None, name: str) -> float | None:
         return None
     # False for NaN too.
     return float(value) if abs(value) < 1e15 else None
+
+
+def accuracies(run: Run) -> list[float]:
+    """Return the accuracy on the held-out images by epoch."""
+    measured = (figure(record, "test_accuracy") for record in run.metrics("epoch"))
+    return [accuracy for accuracy in measured if accuracy is not None]
 
 
 def epochs_done(status: Status) -> int:

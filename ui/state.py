@@ -21,6 +21,14 @@ WEIGHTS = "weights"
 COMPARED = "compared"
 #: The chosen run; kept in the URL without a widget.
 RUN = "run"
+#: Which runs the table lists, and the one that was deleted last.
+RUNS_SEARCH = "runs_search"
+RUNS_STATES = "runs_states"
+RUNS_ARCHIVED = "runs_archived"
+DELETED = "deleted"
+
+#: What the keys begin with that hold the state a run was last seen in.
+TOASTED = "toasted"
 
 #: The batch size that the Architecture page counts with.
 BATCH_SIZE = "batch_size"

@@ -5,6 +5,7 @@
     ├── DataError          images that cannot be found, read or trusted
     ├── WeightsError       a file that holds no usable Wide ResNet weights
     ├── RunError           a run folder that is missing, damaged or in use
+    ├── DivergedError      a training whose loss is no longer a number
     ├── ClusterError       another machine of a training was lost
     └── MissingToolError   an optional program, such as Graphviz, is not installed
 
@@ -31,6 +32,10 @@ class WeightsError(WrnError):
 
 class RunError(WrnError):
     """A run folder that is missing, damaged or in use."""
+
+
+class DivergedError(WrnError):
+    """A training whose loss is no longer a number."""
 
 
 class ClusterError(WrnError):

@@ -15,7 +15,8 @@ from wrn.cluster import Cluster
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import choose
-from wrn.errors import MissingToolError, WrnError
+from wrn.errors import MissingToolError, RunError
+from wrn.failures import explain
 from wrn.runs import Run, Status
 from wrn.training import Outcome, Progress, train
 from wrn.wiring import wiring_of
@@ -72,13 +73,18 @@ class Execution:
             Exception: What nobody foresaw. The status has it too.
         """
         self._started = time.monotonic()
-        self.change(state="running", error="", traceback="")
+        self.change(state="running", error="", advice="", traceback="")
         try:
             outcome = self._train(on_progress, should_stop)
         except BaseException as error:
+            failure = explain(error, self._config_if_readable())
             self.change(
-                state="failed", error=cause(error), traceback=traceback.format_exc()
+                state="failed",
+                error=failure.cause,
+                advice=failure.advice,
+                traceback=traceback.format_exc(),
             )
+            self.run.log(failure.cause)
             raise
         self.change(
             state="finished" if outcome.finished else "stopped", device=outcome.device
@@ -93,6 +99,8 @@ class Execution:
         status = dataclasses.replace(self.status, **changes)
         # The folder first: what is seen here must be found there.
         self.run.write_status(status)
+        if status.state != self.status.state:
+            self.run.log(status.state)
         self.status = status
         self._written = time.monotonic()
 
@@ -117,6 +125,7 @@ class Execution:
             self._cluster,
         )
         self.change(device=devices.description)
+        self.run.log(devices.description)
         if devices.workers > 1:
             lead(devices, config, self.run.last_weights)
         dataset = load_cached(config.data.source)
@@ -125,6 +134,12 @@ class Execution:
             return train(config, dataset, recorder, report, should_stop, devices)
         finally:
             recorder.close()
+
+    def _config_if_readable(self) -> RunConfig | None:
+        try:
+            return self.run.config()
+        except RunError:
+            return None
 
     def _progress(self, progress: Progress) -> None:
         self.status = dataclasses.replace(self.status, progress=vars(progress).copy())
@@ -142,11 +157,20 @@ class _Recorder:
         self.best_weights = run.best_weights
         self.events: Any = None
         self.wanted = config.output.tensorboard
+        self.epochs = config.train.epochs
+        self.held_out = "validation" if config.data.validation else "test"
         self.records = 0
 
     def record(self, metrics: dict[str, Any]) -> None:
         self.run.record(metrics)
         self.records += 1
+        if metrics["kind"] == "epoch":
+            self.run.log(
+                f"epoch {metrics['epoch']} of {self.epochs}: training loss "
+                f"{metrics['train_loss']:.4f}, accuracy "
+                f"{metrics['train_accuracy']:.2%}; {self.held_out} loss "
+                f"{metrics['test_loss']:.4f}, accuracy {metrics['test_accuracy']:.2%}"
+            )
         if self.events:
             self.events.add(self.records, _scalars(metrics))
 
@@ -191,21 +215,3 @@ def save_plot(run: Run, config: RunConfig) -> None:
     except MissingToolError:
         # Optional: the DOT file can be rendered anywhere, any time.
         return
-
-
-def cause(error: BaseException) -> str:
-    """Say in words why something failed."""
-    if isinstance(error, WrnError):
-        return str(error)
-    if (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "ResourceExhaustedError"
-    ):
-        return (
-            "The device ran out of memory. A smaller batch size or widen factor "
-            "needs less."
-        )
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename or 'the run folder'}"
-    first_line = str(error).strip().splitlines()[:1]
-    return f"{type(error).__name__}: {first_line[0] if first_line else 'no message'}"

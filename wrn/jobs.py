@@ -207,6 +207,20 @@ class JobManager:
                 self._queue.remove(job)
                 job._settle()
 
+    def move(self, name: str, places: int) -> None:
+        """Move a job that waits within the queue.
+
+        Args:
+            name: The run's name.
+            places: How far; below 0 to the front. It goes no further than the end.
+        """
+        job = self._job(name)
+        with self._changed:
+            if job in self._queue:
+                place = self._queue.index(job) + places
+                self._queue.remove(job)
+                self._queue.insert(max(0, place), job)
+
     def snapshot(self, name: str) -> Snapshot | None:
         """Return one job of this process as it is now, `None` if unknown."""
         job = self._jobs.get(name)

@@ -7,6 +7,7 @@ one device (docs/scale.md tells of several).
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,7 +24,7 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
-from wrn.errors import ConfigError, RunError, WeightsError
+from wrn.errors import ConfigError, DivergedError, RunError, WeightsError
 from wrn.pace import Pace
 from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.schedule import drop_epochs, learning_rate
@@ -338,9 +339,16 @@ class _Training:
     def record_step(self) -> None:
         """Record the means since the last record."""
         state = self.state
+        means = state.interval.means()
+        if not math.isfinite(means["train_loss"]):
+            raise DivergedError(
+                "The loss must stay a finite number. Received: "
+                f"{means['train_loss']} in epoch {state.epoch + 1}, at step "
+                f"{state.step}, with a learning rate of {self.rate:g}"
+            )
         self.record(
             {"kind": "step", "epoch": state.epoch + 1, "step": state.step}
-            | state.interval.means()
+            | means
             | {"learning_rate": self.rate}
         )
         state.interval = _Sums()

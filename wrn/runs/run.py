@@ -1,78 +1,25 @@
-"""Run folders: the only module that reads or writes them.
-
-    runs/WRN-16-2_2026-11-23_14-05-09/
-        config.json         every setting
-        status.json         state, progress, error; rewritten while it runs
-        metrics.jsonl       one record a line: some steps of each epoch, each epoch
-        speed.jsonl         timing of each epoch
-        last.weights.h5     the checkpoint to resume from
-        best.weights.h5     the best weights by the accuracy measured
-        evaluation.json     the last evaluation
-        architecture.dot    the network's graph (.svg where Graphviz is installed)
-        events.out.tfevents.*   the curves for TensorBoard
-
-A person may read, copy, rename and delete a run folder, and may break one: what
-cannot be read is reported in words, never guessed.
-"""
+"""One run folder."""
 
 import json
 import os
-import re
-import shutil
 import time
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
-from wrn.config import ModelConfig, OutputConfig, RunConfig, runs_folder
+from wrn.config import RunConfig
 from wrn.errors import ConfigError, RunError
-
-State = Literal[
-    "queued", "running", "paused", "stopped", "finished", "failed", "interrupted"
-]
-
-#: States of a run that some process is working on.
-LIVE_STATES = ("queued", "running", "paused")
-
-#: States from which a run can go on.
-RESUMABLE_STATES = ("stopped", "failed", "interrupted")
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-#: Beside the run folders: how fast this machine is, by precision.
-_SPEED_FILE = "speed.json"
+from wrn.runs.files import replace_file
+from wrn.runs.notes import Notes
+from wrn.runs.status import LIVE_STATES, State, Status
 
 #: Longest line of metrics that is read; ours have about 200 characters.
 _LONGEST_LINE = 10_000
 
-
-@dataclass(frozen=True, kw_only=True)
-class Status:
-    """Where a run stands.
-
-    Attributes:
-        state: What is going on. A run whose process died is `interrupted`.
-        created: When the run was made, in seconds since 1970.
-        updated: When the status was last written, in seconds since 1970.
-        seconds: Time spent training, over all sessions.
-        progress: The last `wrn.training.Progress`, as plain JSON types.
-        error: Why it failed, in words; empty otherwise.
-        traceback: The traceback of the failure; empty otherwise.
-        device: Where it ran.
-    """
-
-    state: State = "queued"
-    created: float = 0.0
-    updated: float = 0.0
-    seconds: float = 0.0
-    progress: Mapping[str, Any] | None = None
-    error: str = ""
-    traceback: str = ""
-    device: str = ""
+#: How much of a log's end is read.
+_LONGEST_TAIL_BYTES = 50_000
 
 
 class Run:
@@ -209,7 +156,7 @@ class Run:
                 f"metrics.jsonl of run {self.name} must have the {records} records of "
                 f"the checkpoint. Received: {len(lines)}"
             )
-        _replace(path, b"".join(lines[:records]))
+        replace_file(path, b"".join(lines[:records]))
 
     def metrics(
         self, kind: Literal["step", "epoch"] | None = None
@@ -233,6 +180,37 @@ class Run:
         """Read the timing of each epoch."""
         return self._read_lines("speed.jsonl")
 
+    # Log and notes
+
+    def log(self, text: str) -> None:
+        """Append a line to `log.txt`, with the time."""
+        moment = time.strftime("%Y-%m-%d %H:%M:%S")
+        line = " ".join(text.split())
+        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{moment}  {line}\n")
+
+    def log_tail(self, lines: int) -> str:
+        """Read the last lines of the log; empty where there is none."""
+        try:
+            with (self.path / "log.txt").open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - _LONGEST_TAIL_BYTES))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def notes(self) -> Notes:
+        """Read what a person wrote about the run; damaged notes count as none."""
+        try:
+            return Notes.of(self._read_json("notes.json"))
+        except RunError:
+            return Notes()
+
+    def write_notes(self, notes: Notes) -> None:
+        """Replace what a person wrote about the run, atomically."""
+        self._write_json("notes.json", vars(notes))
+
     # Evaluation and plot
 
     def evaluation(self) -> dict[str, Any] | None:
@@ -251,7 +229,7 @@ class Run:
 
     def write_file(self, name: str, content: bytes) -> None:
         """Replace another file of the run, atomically."""
-        _replace(self.path / name, content)
+        replace_file(self.path / name, content)
 
     # Files
 
@@ -270,7 +248,7 @@ class Run:
         return stored
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        _replace(
+        replace_file(
             self.path / name, (json.dumps(dict(content), indent=2) + "\n").encode()
         )
 
@@ -292,149 +270,3 @@ class Run:
             if isinstance(record, dict):
                 records.append(record)
         return records
-
-
-class RunStore:
-    """The folder that holds the runs.
-
-    Attributes:
-        root: The folder. It is made with the first run.
-    """
-
-    def __init__(self, root: Path | None = None) -> None:
-        """Take a folder; by default `WRN_HOME`, else `runs`."""
-        self.root = runs_folder(OutputConfig()) if root is None else root
-
-    def create(self, config: RunConfig, name: str | None = None) -> Run:
-        """Make a new run, owned by this process.
-
-        Args:
-            config: Its settings.
-            name: Its name; by default the network's and the time.
-
-        Returns:
-            The run, in state `queued`.
-
-        Raises:
-            RunError: If the name is not usable or taken, or the folder cannot be
-                written.
-        """
-        name = name or self._free_name(config.model)
-        path = self.root / _checked_name(name)
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
-        except FileExistsError:
-            raise RunError(
-                f"A new run must have a name of its own. Received: {name}, which exists"
-            ) from None
-        except OSError as error:
-            raise RunError(
-                f"The runs folder {self.root} must be writable. Received: {error}"
-            ) from None
-        run = Run(path)
-        run.acquire()
-        run.write_file("config.json", config.to_json().encode())
-        run.write_status(Status(created=time.time(), updated=time.time()))
-        return run
-
-    def open(self, name: str) -> Run:
-        """Find a run by its name.
-
-        Raises:
-            RunError: If there is none.
-        """
-        path = self.root / _checked_name(name)
-        if not path.is_dir():
-            raise RunError(
-                f"There must be a run of that name in {self.root}. Received: {name}"
-            )
-        return Run(path)
-
-    def list(self) -> list[Run]:
-        """List the runs, newest first by the name's time or the folder's."""
-        if not self.root.is_dir():
-            return []
-        paths = [
-            path
-            for path in self.root.iterdir()
-            if path.is_dir()
-            and _NAME.fullmatch(path.name)
-            and ((path / "config.json").exists() or (path / "status.json").exists())
-        ]
-        return [Run(path) for path in sorted(paths, key=_made, reverse=True)]
-
-    def measured_speeds(self) -> dict[str, Any]:
-        """Read what `write_measured_speed` kept: anything, if somebody edited it."""
-        try:
-            stored = json.loads((self.root / _SPEED_FILE).read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return stored if isinstance(stored, dict) else {}
-
-    def write_measured_speed(self, precision: str, speed: Mapping[str, Any]) -> None:
-        """Keep a measured speed beside the runs, one for each precision.
-
-        Raises:
-            RunError: If the folder cannot be written.
-        """
-        speeds = {**self.measured_speeds(), precision: dict(speed)}
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            _replace(
-                self.root / _SPEED_FILE, (json.dumps(speeds, indent=2) + "\n").encode()
-            )
-        except OSError as error:
-            raise RunError(
-                f"The runs folder {self.root} must be writable. Received: {error}"
-            ) from None
-
-    def delete(self, name: str) -> None:
-        """Delete a run with all its files.
-
-        Raises:
-            RunError: If there is none, or a process is working on it.
-        """
-        run = self.open(name)
-        run.acquire()
-        run.release()
-        # Renamed first, so that nobody sees half a run.
-        doomed = self.root / f".{uuid.uuid4().hex}"
-        run.path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
-
-    def _free_name(self, model: ModelConfig) -> str:
-        base = f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
-        names = [base, *(f"{base}_{number}" for number in range(2, 1000))]
-        return next(name for name in names if not (self.root / name).exists())
-
-
-def _checked_name(name: str) -> str:
-    """Return a name that cannot leave the runs folder."""
-    if not _NAME.fullmatch(name):
-        raise RunError(
-            "A run's name must be 1 to 100 letters, digits, dots, dashes and "
-            f"underscores, the first a letter or digit. Received: {name!r:.120}"
-        )
-    return name
-
-
-def _made(path: Path) -> float:
-    """Return when a run was made, as its folder tells."""
-    try:
-        return (path / "config.json").stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never half."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""Deletes a run, and brings it back."""
+
+import streamlit as st
+
+from ui import state
+from ui.text import literal
+from wrn.errors import WrnError
+from wrn.jobs import JobManager
+from wrn.runs import Run, RunStore
+
+
+def delete_button(jobs: JobManager, run: Run, *, live: bool) -> None:
+    """Offer to delete a run; a second click confirms."""
+    with st.popover(
+        "Delete run",
+        disabled=live,
+        help="A run under way must be stopped first." if live else None,
+    ):
+        st.write(
+            f"Delete {literal(run.name)} with all its files? It can be brought back "
+            "for a week."
+        )
+        if st.button("Delete", type="primary", key="delete"):
+            try:
+                jobs.store.delete(run.name)
+            except WrnError as error:
+                st.error(literal(str(error)))
+            else:
+                st.session_state[state.DELETED] = run.name
+                st.query_params.pop(state.RUN, None)
+                st.rerun()
+
+
+def undo_line(store: RunStore) -> None:
+    """Offer to bring back what this person deleted last."""
+    name = st.session_state.get(state.DELETED)
+    if name not in store.deleted():
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="undo"):
+        st.write(f"Deleted {literal(name)}.")
+        st.button("Undo", on_click=_restore, args=(store, name), key="undo_delete")
+
+
+def deleted_list(store: RunStore) -> None:
+    """List what can be brought back."""
+    names = store.deleted()
+    if not names:
+        return
+    with st.expander(f"Deleted runs ({len(names)})"):
+        name = st.selectbox("Deleted run", names, key="deleted_run")
+        st.button("Bring back", on_click=_restore, args=(store, name))
+
+
+def _restore(store: RunStore, name: str) -> None:
+    try:
+        store.restore(name)
+    except WrnError as error:
+        st.error(literal(str(error)))
+    else:
+        st.session_state[state.DELETED] = None
+        st.query_params[state.RUN] = name

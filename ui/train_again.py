@@ -1,0 +1,33 @@
+"""Carries the settings of a run over into the form of the Train page."""
+
+import streamlit as st
+
+from ui import state
+from ui.forms import prefill
+from wrn.config import RunConfig
+from wrn.recipes import RECIPES
+
+
+def train_again_button(config: RunConfig) -> None:
+    """Offer to train with the same settings, or with changed ones."""
+    if st.button(
+        "Train again with changes",
+        help="Opens the Train page with the settings of this run.",
+        key="train_again",
+    ):
+        fill_form(config)
+        st.switch_page("pages/train.py")
+
+
+def fill_form(config: RunConfig) -> None:
+    """Set every widget of the Train page to a run's setting."""
+    recipe = config.recipe if config.recipe in RECIPES else next(iter(RECIPES))
+    # The form takes the network over from the page that showed it.
+    st.session_state[state.NETWORK] = (config.model, "")
+    st.session_state[state.RECIPE] = recipe
+    st.session_state[state.TRAIN_SOURCE] = config.data.source
+    st.session_state[state.RUN_NAME] = ""
+    prefill(config.train, f"{state.TRAIN}_{recipe}")
+    prefill(config.data, f"{state.DATA}_{recipe}")
+    prefill(config.data, state.DATA)
+    prefill(config.output, state.OUTPUT)

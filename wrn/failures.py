@@ -1,0 +1,80 @@
+"""Why a training failed, and what its person can try."""
+
+import errno
+from dataclasses import dataclass
+
+from wrn.config import RunConfig
+from wrn.errors import ConfigError, DataError, DivergedError, WeightsError, WrnError
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failure in words.
+
+    Attributes:
+        cause: What went wrong.
+        advice: What to try, with the setting that is to blame; empty where the cause
+            says it already.
+    """
+
+    cause: str
+    advice: str = ""
+
+
+def explain(error: BaseException, config: RunConfig | None = None) -> Failure:
+    """Say in words why a training failed.
+
+    Args:
+        error: What it raised.
+        config: Its settings, where they could be read.
+    """
+    return Failure(_cause(error), _advice(error, config or RunConfig()))
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, WrnError):
+        return str(error)
+    if _out_of_memory(error):
+        return "The device ran out of memory."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename or 'the run folder'}"
+    first_line = str(error).strip().splitlines()[:1]
+    return f"{type(error).__name__}: {first_line[0] if first_line else 'no message'}"
+
+
+def _advice(error: BaseException, config: RunConfig) -> str:
+    train = config.train
+    if _out_of_memory(error):
+        half = max(1, train.batch_size // 2)
+        return (
+            f"Train again with batch_size {half} in place of {train.batch_size}, or "
+            f"with a widen_factor below {config.model.widen_factor}; both need less. "
+            "The Train page estimates the memory before a training starts."
+        )
+    if isinstance(error, DivergedError):
+        return (
+            f"Train again with a learning_rate below {train.learning_rate:g}: a tenth "
+            "of it is a good start."
+        )
+    if isinstance(error, DataError):
+        return (
+            f"Train again with another source than {config.data.source}; synthetic "
+            "needs no download."
+        )
+    if isinstance(error, WeightsError) and train.initial_weights:
+        return "Train again with other initial_weights, or with none."
+    if isinstance(error, ConfigError):
+        return "Train again with another value of the setting that is named."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "Make room on the disk, then resume: the last checkpoint is whole."
+    if isinstance(error, WrnError):
+        return ""
+    return "Resume to try once more from the last checkpoint."
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # TensorFlow's error is told by its name: this module does not load TensorFlow.
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+    )

@@ -1,0 +1,208 @@
+"""The folder that holds the runs."""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wrn.config import ModelConfig, OutputConfig, RunConfig, runs_folder
+from wrn.errors import RunError
+from wrn.runs.files import replace_file
+from wrn.runs.run import Run
+from wrn.runs.status import Status
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+#: Beside the run folders: how fast this machine is, by precision.
+_SPEED_FILE = "speed.json"
+
+#: Where deleted runs are kept, and how long: a week.
+_BIN = ".deleted"
+KEPT_SECONDS = 7 * 86_400
+
+
+class RunStore:
+    """The folder that holds the runs.
+
+    Attributes:
+        root: The folder. It is made with the first run.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        """Take a folder; by default `WRN_HOME`, else `runs`."""
+        self.root = runs_folder(OutputConfig()) if root is None else root
+
+    def create(self, config: RunConfig, name: str | None = None) -> Run:
+        """Make a new run, owned by this process.
+
+        Args:
+            config: Its settings.
+            name: Its name; by default the network's and the time.
+
+        Returns:
+            The run, in state `queued`.
+
+        Raises:
+            RunError: If the name is not usable or taken, or the folder cannot be
+                written.
+        """
+        name = name or self._free_name(config.model)
+        path = self.root / _checked_name(name)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            path.mkdir()
+        except FileExistsError:
+            raise RunError(
+                f"A new run must have a name of its own. Received: {name}, which exists"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"The runs folder {self.root} must be writable. Received: {error}"
+            ) from None
+        run = Run(path)
+        run.acquire()
+        run.write_file("config.json", config.to_json().encode())
+        run.write_status(Status(created=time.time(), updated=time.time()))
+        return run
+
+    def open(self, name: str) -> Run:
+        """Find a run by its name.
+
+        Raises:
+            RunError: If there is none.
+        """
+        path = self.root / _checked_name(name)
+        if not path.is_dir():
+            raise RunError(
+                f"There must be a run of that name in {self.root}. Received: {name}"
+            )
+        return Run(path)
+
+    def list(self) -> list[Run]:
+        """List the runs, newest first by the name's time or the folder's."""
+        if not self.root.is_dir():
+            return []
+        paths = [
+            path
+            for path in self.root.iterdir()
+            if path.is_dir()
+            and _NAME.fullmatch(path.name)
+            and ((path / "config.json").exists() or (path / "status.json").exists())
+        ]
+        return [Run(path) for path in sorted(paths, key=_made, reverse=True)]
+
+    def measured_speeds(self) -> dict[str, Any]:
+        """Read what `write_measured_speed` kept: anything, if somebody edited it."""
+        try:
+            stored = json.loads((self.root / _SPEED_FILE).read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
+
+    def write_measured_speed(self, precision: str, speed: Mapping[str, Any]) -> None:
+        """Keep a measured speed beside the runs, one for each precision.
+
+        Raises:
+            RunError: If the folder cannot be written.
+        """
+        speeds = {**self.measured_speeds(), precision: dict(speed)}
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            replace_file(
+                self.root / _SPEED_FILE, (json.dumps(speeds, indent=2) + "\n").encode()
+            )
+        except OSError as error:
+            raise RunError(
+                f"The runs folder {self.root} must be writable. Received: {error}"
+            ) from None
+
+    def delete(self, name: str) -> None:
+        """Put a run away with all its files, for `restore`.
+
+        What was put away longer than `KEPT_SECONDS` ago is gone with it.
+
+        Raises:
+            RunError: If there is none, or a process is working on it.
+        """
+        run = self.open(name)
+        run.acquire()
+        run.release()
+        self._forget_old()
+        try:
+            self._bin.mkdir(exist_ok=True)
+            # An earlier run of that name makes way.
+            shutil.rmtree(self._bin / name, ignore_errors=True)
+            # At once, so that nobody sees half a run.
+            run.path.rename(self._bin / name)
+            os.utime(self._bin / name)
+        except OSError as error:
+            raise RunError(
+                f"The runs folder {self.root} must be writable. Received: {error}"
+            ) from None
+
+    def deleted(self) -> tuple[str, ...]:
+        """Name the runs that can be restored, the last one first."""
+        try:
+            paths = [path for path in self._bin.iterdir() if path.is_dir()]
+            dated = [(path.stat().st_mtime, path.name) for path in paths]
+        except OSError:
+            return ()
+        return tuple(name for _, name in sorted(dated, reverse=True))
+
+    def restore(self, name: str) -> Run:
+        """Bring a deleted run back.
+
+        Raises:
+            RunError: If it is gone, or there is a run of that name again.
+        """
+        path = self.root / _checked_name(name)
+        if path.exists():
+            raise RunError(
+                f"A run that is brought back must have a name of its own. "
+                f"Received: {name}, which exists"
+            )
+        try:
+            (self._bin / name).rename(path)
+        except OSError as error:
+            raise RunError(
+                f"There must be a deleted run of that name. Received: {name}: "
+                f"{error.strerror}"
+            ) from None
+        return Run(path)
+
+    @property
+    def _bin(self) -> Path:
+        return self.root / _BIN
+
+    def _forget_old(self) -> None:
+        for name in self.deleted():
+            path = self._bin / name
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _free_name(self, model: ModelConfig) -> str:
+        base = f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+        names = [base, *(f"{base}_{number}" for number in range(2, 1000))]
+        return next(name for name in names if not (self.root / name).exists())
+
+
+def _checked_name(name: str) -> str:
+    """Return a name that cannot leave the runs folder."""
+    if not _NAME.fullmatch(name):
+        raise RunError(
+            "A run's name must be 1 to 100 letters, digits, dots, dashes and "
+            f"underscores, the first a letter or digit. Received: {name!r:.120}"
+        )
+    return name
+
+
+def _made(path: Path) -> float:
+    """Return when a run was made, as its folder tells."""
+    try:
+        return (path / "config.json").stat().st_mtime
+    except OSError:
+        return 0.0
