@@ -13,6 +13,7 @@ from ui.architecture_view import (
 from ui.forms import level_switch, model_form
 from ui.graph_view import graph_view
 from ui.navigation import require_frame
+from ui.network_comparison import comparison
 from wrn.architecture import describe
 from wrn.graph import draw
 
@@ -30,6 +31,9 @@ downloads(architecture, graph.level)
 
 st.subheader("Training")
 cost_of_training(architecture.config)
+
+st.subheader("Comparison")
+comparison(architecture)
 
 st.subheader("Layers")
 group_shares(architecture)

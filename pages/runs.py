@@ -36,8 +36,9 @@ if row is None:
 if row.config:
     run_panel(jobs, row.run)
     compare(row, rows)
-    train_again_button(row.config)
-    downloads(row.run)
+    with st.container(horizontal=True):
+        train_again_button(row.config)
+        downloads(row.run)
     notes_form(row.run)
     settings(row.config)
     tensorboard(row.run)

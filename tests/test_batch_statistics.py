@@ -17,7 +17,7 @@ BATCH_SIZE = 16
 def config(request):
     return RunConfig(
         model=ModelConfig(depth=10, widen_factor=1, dropout=request.param),
-        data=DataConfig(source="synthetic"),
+        data=DataConfig(source="synthetic", flip=False, crop_padding=0),
     )
 
 

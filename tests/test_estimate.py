@@ -76,6 +76,18 @@ def test_small_images_cost_their_pixels_and_some_more():
     assert seconds_per_epoch(small, speed()) == pytest.approx(expected)
 
 
+def test_a_late_average_costs_a_hundred_batches_for_its_statistics():
+    soon, late = (
+        seconds_per_epoch(
+            config("cifar10", batch_size=100, averaging=0.9, averaging_from=start),
+            speed(),
+        )
+        for start in (0.0, 0.5)
+    )
+    # Three passes over 50,000 images and one over 10,000 to test.
+    assert late / soon == pytest.approx(170_000 / 160_000)
+
+
 def test_the_whole_training_takes_its_epochs():
     told = estimate(config(epochs=7), speed())
     assert told.seconds == pytest.approx(7 * told.seconds_per_epoch)

@@ -76,6 +76,19 @@ def test_levels(page):
     assert sizes == {"network": 9, "blocks": 12, "layers": 51}
 
 
+def test_a_second_network_is_set_beside_it(page):
+    page.query_params["versus"] = "WRN-28-10"
+    page.run()
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("")
+    assert list(table) == ["WRN-16-2", "WRN-28-10", "Ratio"]
+    assert list(table.loc["Parameters"]) == ["691,674", "36,479,194", "52.7×"]
+    # With itself, too.
+    page.selectbox(key="versus").set_value("WRN-16-2").run()
+    assert not page.exception
+    assert set(page.dataframe[0].value["Ratio"]) == {"1×"}
+
+
 def test_url_sets_the_network(page):
     page.query_params["depth"] = "28"
     page.query_params["widen_factor"] = "10"

@@ -58,10 +58,9 @@ def test_table_tells_each_run(page):
     assert set(table.index) == {"first", "second"}
     table["Accuracy"] = [list(curve) for curve in table["Accuracy"]]
     assert dict(table.loc["second"]) | {"Started": ""} == {
-        "Title": None,
         "State": "stopped",
         "Network": "WRN-10-1",
-        "Recipe": None,
+        "Recipe": "",
         "Images": "synthetic images, 100 images",
         "Epochs": "2 of 4",
         "Accuracy": [0.6, 0.55],
@@ -230,6 +229,7 @@ def test_notes_and_archive(page):
     assert set(page.dataframe[0].value["Run"]) == {"second"}
     page.checkbox(key="runs_archived").check().run()
     assert set(page.dataframe[0].value["Run"]) == {"first", "second"}
+    assert set(page.dataframe[0].value["Title"]) == {"*Mine*", ""}
 
 
 def test_train_again_brings_every_setting(page, monkeypatch):

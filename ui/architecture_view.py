@@ -112,12 +112,12 @@ def cost_of_training(network: ModelConfig) -> None:
         st.switch_page("pages/train.py")
 
 
-def group_shares(architecture: Architecture) -> None:
+def group_shares(architecture: Architecture, key: str = "shares") -> None:
     """Draw the groups' shares of parameters and of multiply-adds."""
     groups = architecture.by_group()
     live_chart(
         charts.group_shares(groups),
-        key="shares",
+        key=key,
         height=190,
         alt="; ".join(
             f"{name}: {parameters:.1%} of the parameters, {adds:.1%} of the "

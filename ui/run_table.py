@@ -144,9 +144,9 @@ def choose_row(rows: list[Row]) -> Row | None:
     return rows[start[0]] if start else None
 
 
-def _recipe(config: RunConfig) -> str | None:
+def _recipe(config: RunConfig) -> str:
     """Name the recipe, with a star if something was changed."""
-    return f"{config.recipe} *" if config.recipe and config.changed else config.recipe
+    return (config.recipe or "") + " *" * bool(config.recipe and config.changed)
 
 
 def _accuracies(run: Run) -> list[float]:
@@ -165,21 +165,22 @@ def _read_accuracies(path: str, changed: int, size: int, _run: Run) -> list[floa
 
 def _columns(rows: list[Row]) -> dict[str, list[object]]:
     table: dict[str, list[object]] = {}
+    titled = any(row.notes.title for row in rows)
     for row in rows:
-        for name, value in _cells(row).items():
+        for name, value in _cells(row, titled=titled).items():
             table.setdefault(name, []).append(value)
     return table
 
 
-def _cells(row: Row) -> dict[str, object]:
+def _cells(row: Row, *, titled: bool) -> dict[str, object]:
     config, status = row.config, row.status
     progress = status.progress if status else None
     return {
         "Run": row.run.name,
-        "Title": row.notes.title or None,
+        **({"Title": row.notes.title} if titled else {}),
         "State": _state(row),
         "Network": config.model.name if config else None,
-        "Recipe": config and _recipe(config),
+        "Recipe": _recipe(config) if config else "",
         "Images": run_view.data_name(config.data) if config else None,
         "Epochs": f"{run_view.epochs_done(status)} of {config.train.epochs}"
         if config and status

@@ -16,6 +16,8 @@ PRESET = "preset"
 #: The network, and the title of the page on which it was last shown.
 NETWORK = "network"
 LEVEL = "level"
+#: The network that the chosen one is compared with.
+VERSUS = "versus"
 WEIGHTS = "weights"
 #: Runs that the chosen one is compared with.
 COMPARED = "compared"

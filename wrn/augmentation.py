@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from wrn.config import FULL_SIZE, DataConfig
+from wrn.distortion import distort, draw_operations
 
 #: The images of a batch, where there is but one device.
 ALL = slice(None)
@@ -43,8 +44,8 @@ def augment(
         indices: int32 (batch_size,), the images of the whole batch.
         seed: int32 tensor of shape (2,), which decides all that is random.
         data: Which augmentations.
-        normalize: Called with float32 (m, 32, 32, 3), cropped and flipped. In what it
-            returns, 0 is what blanked squares are filled with.
+        normalize: Called with float32 (m, 32, 32, 3), cropped, flipped and distorted.
+            In what it returns, 0 is what blanked squares are filled with.
         share: The part of the batch to return. The random numbers are drawn for the
             whole batch, so that the number of devices changes nothing.
         size: Side in pixels that the images are shrunk to.
@@ -57,7 +58,11 @@ def augment(
         seed, batch_size, flip=data.flip, crop_padding=data.crop_padding
     )
     batch = gather(images, indices[share], offsets[share], flips[share])
-    batch = normalize(tf.cast(batch, tf.float32))
+    batch = tf.cast(batch, tf.float32)
+    if data.trivial_augment:
+        operations, strengths = draw_operations(seed, batch_size)
+        batch = distort(batch, operations[share], strengths[share])
+    batch = normalize(batch)
     if data.cutout:
         centers = draw_centers(seed, batch_size, *images.shape[1:3])
         batch = cut_out(batch, centers[share], data.cutout)

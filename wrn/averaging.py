@@ -42,7 +42,10 @@ def decay_at(decay: float, updates: int, *, alike: bool = False) -> float:
 
 
 class WeightAverage:
-    """Averages of the weights of a model, with batch-norm statistics that fit them.
+    """Averages of the weights of a model, batch-norm statistics included.
+
+    The statistics are averaged like the weights, or, for an average over many epochs,
+    measured anew: `wrn.batch_statistics` tells why.
 
     Attributes:
         variables: The averages, in the order of `model.weights`, which has no states
@@ -54,7 +57,7 @@ class WeightAverage:
         model: Any,
         decay: float,
         strategy: Any,
-        statistics_of: Callable[[Sequence[Any]], Sequence[Any]],
+        statistics_of: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
         start: int = 0,
     ) -> None:
         """Start at the model's weights. Call it inside the strategy's scope.
@@ -64,7 +67,8 @@ class WeightAverage:
             decay: The share of itself that the average keeps in the long run.
             strategy: The `tf.distribute` strategy.
             statistics_of: Returns the batch-norm statistics that go with the trained
-                weights it is given, in the order of `non_trainable_weights`.
+                weights it is given, in the order of `non_trainable_weights`; `None`
+                averages those of the training.
             start: Steps before the average begins; until then it is the weights
                 themselves. 0 averages from the first step on.
         """
@@ -108,8 +112,9 @@ class WeightAverage:
         self._moved = True
 
     def _update(self, decay: Any) -> None:
-        values = means(self.strategy, self._model.trainable_variables)
-        for average, value in zip(self._where(trainable=True), values, strict=True):
+        # Each replica has batch-norm statistics of its own.
+        values = means(self.strategy, self._model.weights)
+        for average, value in zip(self.variables, values, strict=True):
             average.assign(average.value * decay + value * (1.0 - decay))
 
     def _where(self, *, trainable: bool) -> list[Any]:
@@ -121,7 +126,7 @@ class WeightAverage:
         ]
 
     def _measure_statistics(self) -> None:
-        if self._moved:
+        if self._moved and self._statistics_of:
             _assign(
                 self._where(trainable=False),
                 self._statistics_of(self._where(trainable=True)),

@@ -13,14 +13,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from wrn.augmentation import augment
 from wrn.config import RunConfig
 from wrn.model import build_model
 from wrn.preprocessing import Preprocessing
+from wrn.schedule import STATISTICS_BATCHES
 from wrn.wiring import wiring_of
-
-#: Batches of training images whose statistics are averaged: with 128 images each,
-#: a tenth of CIFAR-10, about as long as the test images take.
-BATCHES = 40
 
 
 class BatchStatistics:
@@ -28,7 +26,7 @@ class BatchStatistics:
 
     Source:
         Izmailov et al., arXiv:1803.05407, section 3.2: another pass over training
-        images. Here they are not augmented, like those that are to be classified.
+        images, augmented as in the training.
     """
 
     def __init__(
@@ -54,13 +52,25 @@ class BatchStatistics:
         # Nothing is dropped when images are classified.
         network = config.model.replace(dropout=0.0)
         self._model = build_model(network, wiring, policy=policy)
-        self._images = images
+        self._seed = config.train.seed
         self._batch_size = batch_size
-        self._forward = tf.function(
-            lambda batch: self._model(
-                preprocessing.apply(tf.cast(batch, tf.float32)), training=True
+        self._batches = min(STATISTICS_BATCHES, len(images) // batch_size)
+        used = images[: self._batches * batch_size]
+        before = preprocessing.before_augmentation
+        used = tf.constant(preprocessing.apply_to_all(used) if before else used)
+
+        @tf.function
+        def forward(indices: Any, seed: Any) -> None:
+            batch = augment(
+                used,
+                indices,
+                seed,
+                config.data,
+                normalize=tf.identity if before else preprocessing.apply,
             )
-        )
+            self._model(batch, training=True)
+
+        self._forward = forward
 
     def of(self, trained: Sequence[Any]) -> list[NDArray[np.float32]]:
         """Return the statistics, in the order of `model.non_trainable_weights`.
@@ -77,10 +87,12 @@ class BatchStatistics:
             variable.assign(np.asarray(value))
         statistics = self._model.non_trainable_weights
         sums = [np.zeros(variable.shape, np.float64) for variable in statistics]
-        batches = min(BATCHES, len(self._images) // self._batch_size)
-        for index in range(batches):
+        for index in range(self._batches):
             first = index * self._batch_size
-            self._forward(self._images[first : first + self._batch_size])
+            self._forward(
+                tf.range(first, first + self._batch_size),
+                tf.constant([self._seed, index]),
+            )
             for total, variable in zip(sums, statistics, strict=True):
                 total += np.asarray(variable)
-        return [(total / batches).astype(np.float32) for total in sums]
+        return [(total / self._batches).astype(np.float32) for total in sums]

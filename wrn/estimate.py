@@ -18,7 +18,7 @@ from typing import Any
 from wrn.architecture import IMAGE_SHAPE, Architecture, describe
 from wrn.config import DataConfig, RunConfig, TrainConfig
 from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
-from wrn.schedule import image_size
+from wrn.schedule import STATISTICS_BATCHES, image_size
 from wrn.speed import TRAINING_PASSES, Speed, image_cost
 from wrn.text import duration, gigabytes
 from wrn.wiring import wiring_of
@@ -156,7 +156,11 @@ def seconds_per_epoch(config: RunConfig, speed: Speed) -> float:
     trained -= trained % min(train.batch_size, trained)
     sizes = (image_size(train, epoch) for epoch in range(epochs))
     cost = sum(map(image_cost, sizes)) / epochs
-    passes = TRAINING_PASSES * trained * cost + held_out
+    measured = held_out
+    if train.averaging and train.averaging_from:
+        # The averaged weights get batch-norm statistics of their own.
+        measured += min(STATISTICS_BATCHES * train.batch_size, trained)
+    passes = TRAINING_PASSES * trained * cost + measured
     multiply_adds = describe(config.model, wiring_of(config)).multiply_adds
     return passes * multiply_adds / speed.multiply_adds_per_second
 

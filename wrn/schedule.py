@@ -7,6 +7,10 @@ from wrn.config import FULL_SIZE, TrainConfig
 #: Pixels by which the images grow: both groups that halve them divide it.
 _SIZE_STEP = 4
 
+#: Batches of training images from which the weights of a late average get their
+#: batch-norm statistics after an epoch: with 128 images each, a quarter of CIFAR-10.
+STATISTICS_BATCHES = 100
+
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
     """Return the learning rate of one step.
@@ -89,12 +93,14 @@ def mixes(train: TrainConfig, step: int, steps_per_epoch: int) -> bool:
 
 
 def averaging_start(train: TrainConfig, steps_per_epoch: int) -> int:
-    """Return the steps done before the average of the weights begins.
+    """Return the steps done before a late average of the weights begins; 0 for none.
 
     Args:
         train: The training's settings.
         steps_per_epoch: Steps an epoch.
     """
+    if not train.averaging:
+        return 0
     # Rounded for the same reason as in `drop_epochs`.
     return int(round(train.averaging_from * train.epochs * steps_per_epoch, 6))
 

@@ -83,14 +83,15 @@ class Session:
         self.preprocessing = preprocessing or fit_preprocessing(
             config.data.preprocessing, images
         )
+        average_start = averaging_start(config.train, self.steps)
         # Outside the strategy: each worker measures all of them, alike.
-        statistics_of = BatchStatistics(
+        statistics = average_start and BatchStatistics(
             config,
             images,
             self.preprocessing,
             policy=devices.policy,
             batch_size=self.batch_size,
-        ).of
+        )
         strategy = devices.strategy
         with strategy.scope():
             self.model = build_model(
@@ -112,8 +113,8 @@ class Session:
                     self.model,
                     config.train.averaging,
                     strategy,
-                    statistics_of,
-                    averaging_start(config.train, self.steps),
+                    statistics.of if statistics else None,
+                    average_start,
                 )
                 if config.train.averaging
                 else None

@@ -8,6 +8,7 @@ from wrn.architecture import describe
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table, write
 from wrn.config import ModelConfig
+from wrn.network_comparison import compare, network_named
 from wrn.published import published
 
 
@@ -21,6 +22,9 @@ def add(commands: Any) -> None:
         default="layers",
         help="detail of the graph that is written (default: layers)",
     )
+    parser.add_argument(
+        "--compare", metavar="NETWORK", help="a second network, such as WRN-28-10"
+    )
     for kind in ("dot", "svg", "png", "pdf"):
         parser.add_argument(
             f"--{kind}", metavar="FILE", type=Path, help=f"write the graph as {kind}"
@@ -30,6 +34,8 @@ def add(commands: Any) -> None:
 def _describe(arguments: argparse.Namespace) -> int:
     from wrn import graph
 
+    if arguments.compare:
+        return _compare(arguments)
     architecture = describe(config_of(ModelConfig, arguments))
     dot = graph.to_dot(architecture, arguments.level)
     if arguments.dot:
@@ -63,4 +69,26 @@ def _describe(arguments: argparse.Namespace) -> int:
         )
         for result in results:
             print(f"Published test error: {result.test_error:.2%} ({result})")
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    """Print two networks side by side."""
+    networks = config_of(ModelConfig, arguments), network_named(arguments.compare)
+    rows = compare(*networks)
+    if arguments.json:
+        print_json([vars(row) for row in rows])
+    else:
+        print_table(
+            ("", *(network.name for network in networks), "ratio"),
+            [
+                (
+                    row.label,
+                    row.first,
+                    row.second,
+                    "" if row.ratio is None else f"{row.ratio:.3g}",
+                )
+                for row in rows
+            ],
+        )
     return 0

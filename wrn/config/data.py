@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wrn.config.options import Config, option
+from wrn.errors import ConfigError
 
 
 def default_source() -> str:
@@ -58,6 +59,12 @@ class DataConfig(Config):
         minimum=0,
         maximum=32,
     )
+    trivial_augment: bool = option(
+        False,
+        "TrivialAugment",
+        "Distort each training image in one way by chance: colours, sharpness, shear, "
+        "shift or rotation. Not in the paper; helps long trainings.",
+    )
     validation: int = option(
         0,
         "Validation images",
@@ -72,3 +79,11 @@ class DataConfig(Config):
         "Use only this many training and test images. Empty uses all.",
         minimum=10,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.trivial_augment and self.preprocessing == "gcn-zca":
+            raise ConfigError(
+                "trivial_augment must be off with gcn-zca, which whitens the images "
+                "before they are distorted. Received: on"
+            )

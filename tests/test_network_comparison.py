@@ -1,0 +1,46 @@
+"""Two networks side by side, against figures of the paper."""
+
+import pytest
+
+from wrn.config import ModelConfig
+from wrn.errors import ConfigError
+from wrn.network_comparison import compare, network_named
+
+SMALL, LARGE = (
+    ModelConfig(depth=16, widen_factor=2),
+    ModelConfig(depth=28, widen_factor=10),
+)
+
+
+def test_figures_and_ratios():
+    rows = {row.label: row for row in compare(SMALL, LARGE)}
+    parameters = rows["Parameters"]
+    assert (parameters.first, parameters.second) == ("691,674", "36,479,194")
+    assert parameters.ratio == pytest.approx(36_479_194 / 691_674)
+    # One at the start, two a block, one for each group's first shortcut.
+    assert (rows["Convolutions"].first, rows["Convolutions"].second) == ("16", "28")
+    assert rows["Receptive field"].second == "109 pixels"
+    error = rows["Published test error"]
+    assert (error.first, error.second) == ("6.31%", "4.00%")
+
+
+def test_what_was_not_published_has_no_ratio():
+    rows = compare(SMALL, ModelConfig(depth=22, widen_factor=3))
+    assert rows[-1].second == "–"
+    assert rows[-1].ratio is None
+
+
+@pytest.mark.parametrize("name", ["WRN-28-10", "28-10", " wrn-28-10 "])
+def test_networks_by_name(name):
+    assert network_named(name) == LARGE
+
+
+@pytest.mark.parametrize("name", ["", "WRN", "28", "WRN-28-10-3", "ResNet-50", "28-x"])
+def test_other_names_are_refused(name):
+    with pytest.raises(ConfigError, match="such as WRN-28-10"):
+        network_named(name)
+
+
+def test_a_depth_that_no_network_has_is_refused():
+    with pytest.raises(ConfigError, match="17"):
+        network_named("WRN-17-2")

@@ -1,0 +1,48 @@
+"""A second network beside the first."""
+
+import streamlit as st
+
+from ui import state
+from ui.architecture_view import group_shares
+from wrn.architecture import Architecture, describe
+from wrn.network_comparison import compare
+from wrn.published import PRESETS
+
+
+def comparison(architecture: Architecture) -> None:
+    """Offer to compare a network with a published one."""
+    networks = {preset.name: preset for preset in PRESETS}
+    name = st.selectbox(
+        "Compare with",
+        networks,
+        index=None,
+        placeholder="Another network",
+        help="Networks with published results. The choice lives in the address.",
+        width=300,
+        key=state.VERSUS,
+        bind="query-params",
+    )
+    if name is None:
+        return
+    other = describe(networks[name])
+    first, second = architecture.name, other.name
+    st.dataframe(
+        [
+            {
+                "": row.label,
+                first: row.first,
+                second if second != first else f"{second} ": row.second,
+                "Ratio": "" if row.ratio is None else f"{row.ratio:.3g}×",
+            }
+            for row in compare(architecture.config, other.config)
+        ],
+        hide_index=True,
+        key="comparison_table",
+    )
+    left, right = st.columns(2, gap="medium")
+    for column, network in ((left, architecture), (right, other)):
+        with column:
+            st.markdown(f"**{network.name}**")
+            group_shares(
+                network, key=f"shares_{'first' if column is left else 'second'}"
+            )
