@@ -21,7 +21,11 @@ def trace(figure: go.Figure, uid: str) -> go.Scatter:
     return found
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 999, 1000])
+#: Points that a curve is thinned out to.
+MOST = charts.POINTS_PER_CURVE
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, MOST - 1, MOST])
 def test_a_short_curve_keeps_every_point(count):
     x, y = charts.decimate(np.arange(count), np.arange(count) ** 2)
     assert x.tolist() == list(range(count))
@@ -125,7 +129,7 @@ def test_smoothing_sees_every_point_of_a_long_training():
     points = [{"epoch": i / 100, "loss": float(i % 2)} for i in range(50_000)]
     figure = charts.training_curves(points, smoothing=0.99)
     _, y = values(figure, "smoothed loss")
-    assert len(y) <= 1000
+    assert len(y) <= MOST
     assert y[-1] == pytest.approx(0.5, abs=0.01)
 
 
@@ -174,7 +178,7 @@ def test_a_single_point_can_be_seen():
 def test_long_training_is_thinned_out():
     points = [{"epoch": i / 100, "loss": 1 / (i + 1)} for i in range(50_000)]
     x, _ = values(charts.training_curves(points), "loss")
-    assert len(x) <= 1000
+    assert len(x) <= MOST
     assert x[-1] == pytest.approx(499.99)
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -32,6 +33,8 @@ def test_commands_run_in_their_order(tmp_path):
         "WRN_MODELS": str(tmp_path / "models"),
     }
     del environment["WRN_HOME"]
+    # A picture to classify.
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
     for command in COMMANDS:
         words = [sys.executable, *shlex.split(command)[1:]]
         done = subprocess.run(

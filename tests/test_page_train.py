@@ -260,6 +260,30 @@ def test_running_job_is_shown(page, training):
     assert "running" in badges(page)
     assert "synthetic images" in badges(page)
     assert DEVICE in text_of(page)
+    assert "Processors " in text_of(page)
+    assert any(DEVICE in code.value for code in page.code)  # The log.
+
+
+def test_a_change_of_state_is_said_once(page, training):
+    start(page, training)
+    assert not page.toast
+    training.finish.set()
+    wait_for(lambda: manager().active() is None)
+    page.run()
+    (toast,) = page.toast
+    assert toast.value.replace("\\", "").endswith(": finished")
+    page.run()
+    assert not page.toast
+
+
+def test_a_queued_training_is_moved_forward(page, training):
+    start(page, training)
+    for name in ("second", "third"):
+        manager().submit(CONFIG, name)
+    page.run()
+    next(b for b in page.button if b.key == "earlier_third").click().run()
+    assert not page.exception
+    assert [job.name for job in manager().live()][1:] == ["third", "second"]
     assert metrics(page)["Test accuracy"] == "43.21%"
     assert metrics(page)["Best"] == "43.21%"
     assert metrics(page)["Train accuracy"] == "50.00%"

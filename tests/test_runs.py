@@ -143,6 +143,36 @@ def test_owned_run_is_refused_to_others_and_cannot_be_deleted(store):
     assert store.list() == []
 
 
+def test_metrics_are_what_the_file_holds_however_it_came_to(store):
+    run = store.create(RunConfig(), "growing")
+    path = run.path / "metrics.jsonl"
+
+    def epochs():
+        return [record["epoch"] for record in run.metrics()]
+
+    run.record({"kind": "epoch", "epoch": 1})
+    assert epochs() == [1]
+    run.record({"kind": "epoch", "epoch": 2})
+    assert epochs() == [1, 2]
+    with path.open("a") as file:
+        file.write('{"kind": "epoch", "ep')
+    assert epochs() == [1, 2]
+    with path.open("a") as file:
+        file.write('och": 3}')
+    # Whole but for the end of its line; it must not count twice later.
+    assert epochs() == [1, 2, 3]
+    with path.open("a") as file:
+        file.write("\n[4]\nnothing\n")
+    assert epochs() == [1, 2, 3]
+    # Changed in the middle, by hand.
+    path.write_text(path.read_text().replace('"epoch": 2', '"epoch": 9'))
+    assert epochs() == [1, 9, 3]
+    run.rewind(1)
+    assert epochs() == [1]
+    path.unlink()
+    assert epochs() == []
+
+
 def test_deleted_run_comes_back_whole(store):
     run = store.create(RunConfig(), "gone")
     run.record({"kind": "epoch", "epoch": 1})

@@ -30,7 +30,10 @@ RUN_COLORS = (
 )
 
 #: Most points that a curve is drawn with.
-POINTS_PER_CURVE = 1000
+POINTS_PER_CURVE = 400
+#: The same of a learning rate, of curves behind smoothed ones, and of smoothed ones: a
+#: live chart is sent anew every second, in at most 20 kB.
+RATE_POINTS, FAINT_POINTS, SMOOTH_POINTS = 250, 130, 200
 #: Up to this many points a curve is drawn with markers, so that one point shows.
 POINTS_WITH_MARKERS = 40
 #: Up to this many classes the cells of a confusion matrix carry their numbers.
@@ -138,6 +141,7 @@ def training_curves(
                     showlegend=axis == "y",
                     line=line,
                     uid=prefix + quantity,
+                    limit=FAINT_POINTS if smoothing else POINTS_PER_CURVE,
                 )
             )
     figure.add_trace(
@@ -149,6 +153,7 @@ def training_curves(
             showlegend=False,
             line={"color": RUN_COLORS[-1], "width": 2, "shape": "hv"},
             uid="learning_rate",
+            limit=RATE_POINTS,
         )
     )
     if smoothing:
@@ -170,6 +175,7 @@ def _smooth(figure: go.Figure, points: list[Point], weight: float) -> None:
             showlegend=curve.showlegend,
             line={**curve.line.to_plotly_json(), "width": 2},
             uid=f"smoothed {curve.uid}",
+            limit=SMOOTH_POINTS,
         )
         curve.update(opacity=0.3, showlegend=False)
         figure.add_trace(drawn)
@@ -456,6 +462,7 @@ def _curve(
     label: str,
     *,
     smoothing: float = 0.0,
+    limit: int = POINTS_PER_CURVE,
     **style: Any,
 ) -> go.Scatter:
     """Draw one quantity of the points on a panel, smoothed before it is thinned out."""
@@ -463,7 +470,7 @@ def _curve(
     values = np.asarray(pairs, np.float64).reshape(-1, 2)
     values = values[np.isfinite(values).all(axis=1)]
     curve = smoothed(values[:, 1], smoothing) if smoothing else values[:, 1]
-    x, y = decimate(values[:, 0], curve)
+    x, y = decimate(values[:, 0], curve, limit)
     number = "%{y:.2%}" if axis == "y2" else "%{y:.4~g}"
     return go.Scatter(
         x=_compact(x),

@@ -2,10 +2,12 @@
 
 `st.plotly_chart` builds its chart anew with every change of the data. Here the
 figure goes to `Plotly.react` on one `<div>` that stays: zoom, hidden curves and the
-open hover label survive. Plotly's JavaScript comes from the installed `plotly`
-package, through Streamlit's static serving (`server.enableStaticServing`).
+open hover label survive. Plotly's JavaScript, which comes from the installed `plotly`
+package, and the chart's own are fetched once, through Streamlit's static serving
+(`server.enableStaticServing`): what a component is made of is sent with each update.
 """
 
+import hashlib
 import shutil
 import uuid
 from collections.abc import Callable
@@ -20,12 +22,15 @@ import streamlit as st
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
 _BUNDLE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+_BUNDLE_NAME = f"plotly-{plotly.__version__}.min.js"
 
 _ASSETS = Path(__file__).parent / "assets"
+_SCRIPT = _ASSETS / "live_chart.js"
+_SCRIPT_NAME = f"live_chart-{hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:16]}.js"
 
 _component = st.components.v2.component(
     "wrn_live_chart",
-    js=(_ASSETS / "live_chart.js").read_text(encoding="utf-8"),
+    js=(_ASSETS / "live_chart_loader.js").read_text(encoding="utf-8"),
     # Plotly puts its style sheet into the page, where a shadow root has no part in it.
     isolate_styles=False,
 )
@@ -60,9 +65,10 @@ def live_chart(
             on_click(point.get("x"), point.get("y"))
 
     try:
-        address = publish_plotly(STATIC)
+        plotly_address = publish(_BUNDLE, _BUNDLE_NAME, STATIC)
+        script_address = publish(_SCRIPT, _SCRIPT_NAME, STATIC)
     except OSError as error:
-        st.error(f"Plotly's script could not be put into {STATIC}: {error.strerror}.")
+        st.error(f"A chart's script could not be put into {STATIC}: {error.strerror}.")
         return
     _component(
         key=key,
@@ -70,7 +76,8 @@ def live_chart(
             "figure": figure if isinstance(figure, str) else figure.to_json(),
             "height": height,
             "alt": alt,
-            "plotly": address,
+            "plotly": plotly_address,
+            "script": script_address,
             "square": square,
             "clickable": on_click is not None,
         },
@@ -78,26 +85,28 @@ def live_chart(
     )
 
 
-def publish_plotly(folder: Path) -> str:
-    """Put Plotly's JavaScript into a folder that Streamlit serves.
+def publish(file: Path, name: str, folder: Path) -> str:
+    """Put a script into a folder that Streamlit serves.
 
     Safe to call from several processes at once, and quick where the file is there.
 
     Args:
+        file: The script.
+        name: What to call it there. It stands for the content, so that no browser
+            keeps an old one.
         folder: The folder `static/` beside the main script.
 
     Returns:
-        Address of the file, relative to a page of the app. The name carries Plotly's
-        version, so that no browser keeps an old one.
+        Address of the script, relative to a page of the app.
 
     Raises:
         OSError: If the folder or the file cannot be written.
     """
-    published = folder / f"plotly-{plotly.__version__}.min.js"
+    published = folder / name
     if not published.exists():
         folder.mkdir(parents=True, exist_ok=True)
         # A copy: Streamlit serves no link that leads out of the folder.
-        copy = folder / f"{published.name}.{uuid.uuid4().hex}"
-        shutil.copyfile(_BUNDLE, copy)
+        copy = folder / f"{name}.{uuid.uuid4().hex}"
+        shutil.copyfile(file, copy)
         copy.replace(published)
-    return f"app/static/{published.name}"
+    return f"app/static/{name}"

@@ -191,8 +191,11 @@ def curve_points(
 
 def figure(record: Mapping[str, Any] | None, name: str) -> float | None:
     """Return a number of a record; `None` if it is missing or no usable number."""
-    value = record.get(name) if isinstance(record, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # Plain types first: a page asks for some 40,000 of these every second.
+    if type(record) is not dict and not isinstance(record, Mapping):
+        return None
+    value = record.get(name)
+    if type(value) is not float and type(value) is not int:
         return None
     # False for NaN too.
     return float(value) if abs(value) < 1e15 else None

@@ -1,8 +1,10 @@
 """No page has a serious violation of WCAG 2.1 AA, as axe-core finds them."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browsing import Server, settled
 from tests.training_fakes import make_run
@@ -16,6 +18,7 @@ PAGES = {
     "evaluate": ("/evaluate", "Evaluate", ".st-key-recognized"),
     "classify": ("/classify", "Classify", ".st-key-recognized"),
     "runs": ("/runs?run=seen", "Runs", "svg.main-svg"),
+    "comparison": ("/?versus=WRN-28-10", "Architecture", ".st-key-shares_second"),
 }
 
 
@@ -24,6 +27,16 @@ def with_a_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WRN_HOME", str(server.runs))
     if not (server.runs / "seen").exists():
         make_run("seen")
+        make_run("other")
+
+
+def compare_with_another(page: Page) -> None:
+    """Choose a run to compare with: its mark has colours of its own."""
+    page.get_by_role("combobox", name=re.compile("Compare with")).click()
+    page.get_by_role("option", name="other").click()
+    page.keyboard.press("Escape")
+    expect(page.locator('[data-baseweb="tag"]')).to_have_text(re.compile("other"))
+    settled(page)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -42,6 +55,8 @@ def test_no_serious_violation(
         expect(page.locator(sign).first).to_be_visible()
         settled(page)
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        if name == "runs":
+            compare_with_another(page)
         found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
     finally:
         context.close()

@@ -72,6 +72,32 @@ def test_stored_weights_on_samples(page, server):
     expect(page.locator(".st-key-images")).to_contain_text("✗")
 
 
+def test_a_cell_of_the_confusion_matrix_shows_its_images(page, server):
+    visit(page, f"{server.url}/evaluate?weights=WRN-10-1")
+    choose(page, "How many", "250")
+    evaluate(page, "WRN-10-1")
+    chart = page.get_by_role("figure", name=re.compile("true and predicted"))
+    cells = chart.locator(".nsewdrag").first
+    expect(cells).to_be_visible()
+    # The fullest cell of the diagonal, so that there is something to show.
+    counts = chart.evaluate(
+        "div => div._fullData[0].customdata.map(row => row.map(cell => cell[0]))"
+    )
+    names = chart.evaluate("div => div._fullData[0].x")
+    number = max(range(len(names)), key=lambda index: counts[index][index])
+    cells.scroll_into_view_if_needed()
+    box = cells.bounding_box()
+    part = (number + 0.5) / len(names)
+    page.mouse.click(box["x"] + part * box["width"], box["y"] + part * box["height"])
+    count = counts[number][number]
+    expect(page.get_by_text(f"{min(count, 24)} of {count} images.")).to_be_visible()
+    expect(page.get_by_role("combobox", name=re.compile("True class"))).to_have_value(
+        names[number]
+    )
+    expect(page.locator(".st-key-images")).not_to_contain_text("✗")
+    screenshot(page, "evaluate-cell")
+
+
 def test_weights_of_a_run_by_a_link(page, server, home):
     visit(page, f"{server.url}/evaluate?weights={RUN}/last")
     expect(page.locator(".st-key-recognized")).to_contain_text("Synthetic")

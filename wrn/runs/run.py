@@ -13,10 +13,8 @@ from wrn.config import RunConfig
 from wrn.errors import ConfigError, RunError
 from wrn.runs.files import replace_file
 from wrn.runs.notes import Notes
+from wrn.runs.records import read_records
 from wrn.runs.status import LIVE_STATES, State, Status
-
-#: Longest line of metrics that is read; ours have about 200 characters.
-_LONGEST_LINE = 10_000
 
 #: How much of a log's end is read.
 _LONGEST_TAIL_BYTES = 50_000
@@ -172,13 +170,13 @@ class Run:
         """
         return [
             record
-            for record in self._read_lines("metrics.jsonl")
+            for record in read_records(self.path / "metrics.jsonl")
             if kind is None or record.get("kind") == kind
         ]
 
     def speed(self) -> list[dict[str, Any]]:
         """Read the timing of each epoch."""
-        return self._read_lines("speed.jsonl")
+        return read_records(self.path / "speed.jsonl")
 
     # Log and notes
 
@@ -255,18 +253,3 @@ class Run:
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         with (self.path / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(record)) + "\n")
-
-    def _read_lines(self, name: str) -> list[dict[str, Any]]:
-        try:
-            lines = (self.path / name).read_bytes().splitlines()
-        except OSError:
-            return []
-        records = []
-        for line in lines:
-            try:
-                record = json.loads(line) if len(line) < _LONGEST_LINE else None
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(record, dict):
-                records.append(record)
-        return records
