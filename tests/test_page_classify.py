@@ -63,6 +63,12 @@ def test_a_test_image_is_classified_and_the_next_one_at_once(page, dataset):
         assert f"Test image {number}, ours" in texts(app)
 
 
+def test_a_number_without_an_image_is_refused_in_words(page, dataset):
+    page.number_input(key="picture_number").set_value(9_999).run()
+    app = classify(page)
+    assert f"below {len(dataset.test)}" in app.error[0].value
+
+
 def test_a_layer_and_a_class_can_be_chosen(page):
     app = classify(page)
     layers = app.selectbox(key="maps_layer").options

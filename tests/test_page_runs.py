@@ -191,6 +191,12 @@ def test_last_run_that_was_deleted_can_be_brought_back(page):
     buttons(page)["Bring back"].click().run()
     assert not page.exception
     assert [run.name for run in RunStore().list()] == ["only"]
+    RunStore().delete("only")
+    page.run()
+    buttons(page)["Remove for good"].click().run()
+    assert not page.exception
+    assert RunStore().deleted() == ()
+    assert "Bring back" not in buttons(page)
 
 
 def test_runs_are_searched_and_filtered(page):

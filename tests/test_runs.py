@@ -202,6 +202,18 @@ def test_deleted_run_makes_way_for_another_of_its_name(store):
         store.restore("../twice")
 
 
+def test_deleted_run_can_be_removed_for_good(store):
+    for name in ("one", "two"):
+        store.create(RunConfig(), name).release()
+        store.delete(name)
+    store.forget("one")
+    assert store.deleted() == ("two",)
+    for name in ("one", "../two", "", "."):
+        with pytest.raises(RunError, match="must be a deleted run"):
+            store.forget(name)
+    assert store.restore("two").config() == RunConfig()
+
+
 def test_deleted_runs_are_forgotten_after_a_week(store):
     for name in ("old", "young", "next"):
         store.create(RunConfig(), name).release()

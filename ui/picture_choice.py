@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ui import state
 from ui.images_choice import choose_source
 from ui.loading import load_images
+from wrn.errors import DataError
 from wrn.pictures import FORMATS, read_picture
 
 TEST, OWN = "A test image", "My own pictures"
@@ -53,9 +54,14 @@ def _test_image() -> Picture:
 
     def load() -> tuple[NDArray[np.uint8], str | None]:
         dataset = load_images(source)
-        index = min(number, len(dataset.test) - 1)
-        true = dataset.class_names[int(dataset.test.labels[index])]
-        return dataset.test.images[index], true
+        count = len(dataset.test)
+        if number >= count:
+            raise DataError(
+                f"The number must be below {count:,}, the test images of "
+                f"{dataset.name}. Received: {number:,}"
+            )
+        true = dataset.class_names[int(dataset.test.labels[number])]
+        return dataset.test.images[number], true
 
     return Picture(f"Test image {number:,}", load)
 

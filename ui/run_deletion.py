@@ -48,7 +48,16 @@ def deleted_list(store: RunStore) -> None:
         return
     with st.expander(f"Deleted runs ({len(names)})"):
         name = st.selectbox("Deleted run", names, key="deleted_run")
-        st.button("Bring back", on_click=_restore, args=(store, name))
+        with st.container(horizontal=True):
+            st.button("Bring back", on_click=_restore, args=(store, name))
+            st.button("Remove for good", on_click=_forget, args=(store, name))
+
+
+def _forget(store: RunStore, name: str) -> None:
+    try:
+        store.forget(name)
+    except WrnError as error:
+        st.error(literal(str(error)))
 
 
 def _restore(store: RunStore, name: str) -> None:

@@ -174,6 +174,16 @@ class RunStore:
             ) from None
         return Run(path)
 
+    def forget(self, name: str) -> None:
+        """Remove a deleted run for good.
+
+        Raises:
+            RunError: If there is no deleted run of that name.
+        """
+        if name not in self.deleted():
+            raise RunError(f"There must be a deleted run of that name. Received: {name}")
+        shutil.rmtree(self._bin / name, ignore_errors=True)
+
     @property
     def _bin(self) -> Path:
         return self.root / _BIN
