@@ -278,6 +278,7 @@ def test_tensorboard_command(page):
 def test_log_and_advice_of_a_failure(page):
     run = make_run("first", "failed", error="It broke.", advice="Try *less*.")
     run.log("a line of the log")
+    page.session_state["log_first"] = True
     open_run(page, "first")
     assert not page.exception
     assert "What to try:** Try \\*less\\*\\." in page.error[0].value

@@ -33,7 +33,7 @@ RUN_COLORS = (
 POINTS_PER_CURVE = 400
 #: The same of a learning rate, of curves behind smoothed ones, and of smoothed ones: a
 #: live chart is sent anew every second, in at most 20 kB.
-RATE_POINTS, FAINT_POINTS, SMOOTH_POINTS = 250, 130, 200
+RATE_POINTS, FAINT_POINTS, SMOOTH_POINTS = 100, 130, 200
 #: Up to this many points a curve is drawn with markers, so that one point shows.
 POINTS_WITH_MARKERS = 40
 #: Up to this many classes the cells of a confusion matrix carry their numbers.
@@ -380,6 +380,7 @@ def top_classes(top: Sequence[tuple[str, float]]) -> go.Figure:
         marker_color=TRAIN_COLOR,
         text=[f"{share:.1%}" for share in shares],
         textposition="auto",
+        textangle=0,
         hovertemplate="<b>%{y}</b>: %{x:.2%}<extra></extra>",
     )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", title_text="Probability")

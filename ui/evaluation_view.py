@@ -94,7 +94,7 @@ def _metrics(result: Evaluated) -> None:
             "Share of the images whose most probable class is the true one.",
         ),
         "95% interval": (
-            f"{low:.1%} – {high:.1%}",
+            f"{100 * low:.1f}–{high:.1%}",
             "Wilson interval: where the accuracy on endless images of this kind "
             "would be. More images make it narrower.",
         ),

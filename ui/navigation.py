@@ -15,7 +15,7 @@ LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
 #: which is light, that has a contrast of 2.4; the colour of its background has 7.5.
 _DARK_BUTTONS = """<style>
 [data-testid="stBaseButton-primary"]:not(:disabled),
-[data-baseweb="tag"] { color: #11161f; }
+[data-testid="stMultiSelect"] span[title] { color: #11161f; }
 </style>"""
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from ui.charts import training_curves
 from ui.live_chart import live_chart
-from ui.state import LOG_LOSS, SMOOTHING
+from ui.state import LOG, LOG_LOSS, SMOOTHING
 from ui.text import literal, percent
 from wrn.config import DataConfig, RunConfig
 from wrn.runs import Run, Status
@@ -111,10 +111,11 @@ def failure(status: Status) -> None:
 
 def log(run: Run) -> None:
     """Show the end of the run's log."""
-    text = run.log_tail(LOG_LINES)
-    if text:
-        with st.expander("Log", key=f"log_{run.name}", on_change="ignore"):
-            st.code(text, language=None, height=260)
+    # Its lines are sent with each update, so only where they are looked at.
+    shown = st.expander("Log", key=f"{LOG}_{run.name}", on_change="rerun")
+    if shown.open:
+        text = run.log_tail(LOG_LINES) or "Nothing yet."
+        shown.code(text, language=None, height=260)
 
 
 def curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> None:

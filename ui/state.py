@@ -60,6 +60,8 @@ MAPS_LAYER = "maps_layer"
 # How curves are drawn, on every page.
 SMOOTHING = "smoothing"
 LOG_LOSS = "log_loss"
+#: What the keys begin with that tell whether a run's log is open.
+LOG = "log"
 
 # The Train page: what the keys of its widgets begin with, and those with names.
 TRAIN = "train"

@@ -35,7 +35,8 @@ def compare_with_another(page: Page) -> None:
     page.get_by_role("combobox", name=re.compile("Compare with")).click()
     page.get_by_role("option", name="other").click()
     page.keyboard.press("Escape")
-    expect(page.locator('[data-baseweb="tag"]')).to_have_text(re.compile("other"))
+    chart = page.get_by_role("figure", name=re.compile("by epoch of seen, other"))
+    expect(chart.locator("svg.main-svg").first).to_be_visible()
     settled(page)
 
 

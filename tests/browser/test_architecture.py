@@ -172,7 +172,7 @@ def test_dot_is_downloaded(start, tmp_path):
 def test_cold_deep_link_shows_the_frame(fresh_server, page):
     visit(page, f"{fresh_server.url}/train")
     expect(page.get_by_role("heading", name="Train")).to_be_visible()
-    for name in ("Architecture", "Train", "Evaluate", "Runs"):
+    for name in ("Architecture", "Train", "Evaluate", "Classify", "Runs"):
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
     # The old kind of menu has the name of the script's file.
     expect(page.get_by_role("link", name="dashboard")).to_have_count(0)

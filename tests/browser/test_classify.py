@@ -36,7 +36,8 @@ def test_own_picture_with_stored_weights(server, page):
     expect(chart.locator("svg.main-svg").first).to_be_visible()
     screenshot(page, "classify")
     # Another layer is shown at once.
-    page.get_by_role("combobox", name=re.compile("Layer")).fill("group3_block1_conv1")
+    page.get_by_role("combobox", name=re.compile("Layer")).click()
+    page.keyboard.type("group3_block1_conv1")
     page.get_by_role("option", name="group3_block1_conv1").click()
     expect(page.get_by_role("img", name=re.compile("64 maps of"))).to_be_visible()
 

@@ -91,6 +91,7 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(page, server):
     page.mouse.click(box["x"] + part * box["width"], box["y"] + part * box["height"])
     count = counts[number][number]
     expect(page.get_by_text(f"{min(count, 24)} of {count} images.")).to_be_visible()
+    settled(page)
     expect(page.get_by_role("combobox", name=re.compile("True class"))).to_have_value(
         names[number]
     )
