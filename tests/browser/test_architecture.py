@@ -105,7 +105,7 @@ def test_a_fitted_graph_lets_the_page_scroll(start):
     fitted = view_box(start)
     graph(start).hover()
     start.mouse.wheel(0, 400)
-    expect(start.get_by_role("heading", name="Layers")).to_be_in_viewport()
+    expect(start.get_by_role("heading", name="Training")).to_be_in_viewport()
     assert view_box(start) == fitted
 
 
