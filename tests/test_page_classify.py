@@ -4,17 +4,14 @@ The network under test always answers "class 3", by one in its bias.
 """
 
 import io
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
-from tests.test_page_evaluate import ANSWER, texts, write_weights
+from tests.page_weights import ANSWER, empty_models, texts, write_weights
 from ui.pictures import blended, enlarged, tiles
 from wrn.data import CLASS_NAMES, Dataset, sources
 
@@ -24,12 +21,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def models(tmp_path, monkeypatch):
     """A folder with one file of stored weights, and nothing kept from other tests."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    folder = tmp_path / "models"
-    folder.mkdir()
-    monkeypatch.setenv("WRN_MODELS", str(folder))
-    monkeypatch.setenv("WRN_DATA", "synthetic")
+    folder = empty_models(tmp_path, monkeypatch)
     write_weights(folder / "ours.weights.h5")
     return folder
 
@@ -94,21 +86,6 @@ def test_a_file_that_is_no_picture_is_refused_in_words(page):
     page.file_uploader(key="picture_files").upload("a.png", b"not a picture").run()
     app = classify(page)
     assert "one of the formats" in app.error[0].value
-
-
-def test_opening_the_page_loads_no_tensorflow():
-    code = """
-import sys
-from streamlit.testing.v1 import AppTest
-page = AppTest.from_file("dashboard.py", default_timeout=60).run()
-page.switch_page("pages/classify.py").run()
-assert "WRN-10-1" in str([m.value.replace(chr(92), "") for m in page.markdown])
-print(sorted({"tensorflow", "keras"} & set(sys.modules)))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_tiles_put_each_picture_in_its_place():
