@@ -94,7 +94,7 @@ def _verdict(best: tuple[str, float], true: str | None) -> str:
 
 def _maps(classifier: "Classifier", image: NDArray[np.uint8]) -> None:
     """Show the maps of a layer that the person chooses."""
-    from wrn.explain import feature_maps, layers_with_maps
+    from wrn.explain import feature_maps, layers_with_maps, stretched
 
     st.markdown("**Maps of a layer**")
     names = layers_with_maps(classifier.model)
@@ -107,8 +107,7 @@ def _maps(classifier: "Classifier", image: NDArray[np.uint8]) -> None:
     )
     maps = feature_maps(classifier, image, layer)
     channels = np.moveaxis(maps, -1, 0)[:CHANNELS]
-    low, high = channels.min((1, 2), keepdims=True), channels.max((1, 2), keepdims=True)
-    gray = (255 * (channels - low) / np.maximum(high - low, 1e-9)).astype(np.uint8)
+    gray = (255 * stretched(channels)).astype(np.uint8)
     st.image(
         tiles(gray, scale=max(1, 64 // gray.shape[1]), columns=COLUMNS),
         alt=f"{len(gray)} maps of {layer}",

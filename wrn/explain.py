@@ -81,11 +81,22 @@ def first_filters(model: keras.Model) -> NDArray[np.float32]:
     Returns:
         float32 (filters, 3, 3, 3), each stretched to 0 to 1.
     """
-    kernel = np.asarray(_convolutions(model)[0].kernel, np.float32)
-    pictures = np.moveaxis(kernel, -1, 0)
-    low = pictures.min(axis=(1, 2, 3), keepdims=True)
-    high = pictures.max(axis=(1, 2, 3), keepdims=True)
-    return np.asarray((pictures - low) / np.maximum(high - low, 1e-12))
+    first = next(
+        layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
+    )
+    return stretched(np.moveaxis(np.asarray(first.kernel, np.float32), -1, 0))
+
+
+def stretched(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Stretch each of several pictures (n, ...) from its lowest value to its highest.
+
+    Returns:
+        float32 of the same shape, 0 to 1; all 0 where a picture has but one value.
+    """
+    each = tuple(range(1, pictures.ndim))
+    low = pictures.min(axis=each, keepdims=True)
+    high = pictures.max(axis=each, keepdims=True)
+    return np.asarray((pictures - low) / np.where(high > low, high - low, 1.0))
 
 
 def layers_with_maps(model: keras.Model) -> list[str]:
@@ -123,10 +134,6 @@ def feature_maps(
 def _preprocessed(classifier: Classifier, image: NDArray[np.uint8]) -> Any:
     batch = tf.cast(image[np.newaxis], tf.float32)
     return classifier.preprocessing.apply(batch)
-
-
-def _convolutions(model: keras.Model) -> list[Any]:
-    return [each for each in model.layers if isinstance(each, keras.layers.Conv2D)]
 
 
 def _last_map(model: keras.Model) -> Any:
