@@ -137,6 +137,8 @@ def test_memory_grows_with_batch_precision_and_averaging():
     assert at() - at("bfloat16") == pytest.approx(1.4 * 2 * kept, abs=2)
     averaged = at(averaging=0.9) - at()
     assert averaged == describe(MODEL).weight_bytes
+    late = at(averaging=0.9, averaging_from=0.5) - at()
+    assert late == 2 * describe(MODEL).weight_bytes
 
 
 TRAINING = """

@@ -176,7 +176,10 @@ def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
     architecture = describe(config.model, wiring_of(config))
     trained, _ = _counts(config.data)
     activations = activation_bytes(config, precision)
-    copies = _WEIGHT_COPIES + bool(config.train.averaging)
+    copies = _WEIGHT_COPIES
+    if config.train.averaging:
+        # The average; of a late one, the network that its statistics are taken with.
+        copies += 1 + bool(config.train.averaging_from)
     training = copies * architecture.weight_bytes + int(
         _ACTIVATION_FACTOR * activations
     )
