@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from ui import navigation, state
+from ui import garbage, navigation, state
 
+garbage.spare_modules()
 st.set_page_config(page_title="Wide ResNets", page_icon=navigation.LOGO, layout="wide")
 st.logo(navigation.LOGO, size="large")
 page = navigation.navigation()

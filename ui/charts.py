@@ -14,6 +14,8 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 Point = Mapping[str, Any]
+#: One array a quantity, with a value for each point.
+Columns = Mapping[str, npt.NDArray[np.float64]]
 
 TRAIN_COLOR = "#3b82d6"
 TEST_COLOR = "#e0701f"
@@ -50,6 +52,9 @@ _NO_ZOOM: dict[str, Any] = {
 
 #: Stem, the three groups, head.
 _PART_COLORS = (RUN_COLORS[7], TRAIN_COLOR, RUN_COLORS[2], RUN_COLORS[4], TEST_COLOR)
+
+#: What is measured at a point.
+_QUANTITIES = ("loss", "accuracy", "test_loss", "test_accuracy", "learning_rate")
 
 # The panels from top to bottom: y axis, title and share of the height.
 _PANELS = (
@@ -124,7 +129,7 @@ def training_curves(
     figure = _panels()
     if log_loss:
         figure.update_layout(yaxis={"type": "log", "rangemode": "normal"})
-    points = list(points)
+    columns = _columns(points)
     for name, prefix, line in (
         ("Train", "", {"color": TRAIN_COLOR, "width": 1.5}),
         (held_out, "test_", {"color": TEST_COLOR, "width": 2}),
@@ -132,7 +137,7 @@ def training_curves(
         for axis, quantity in (("y", "loss"), ("y2", "accuracy")):
             figure.add_trace(
                 _curve(
-                    points,
+                    columns,
                     prefix + quantity,
                     axis,
                     f"{name} {quantity}",
@@ -146,7 +151,7 @@ def training_curves(
             )
     figure.add_trace(
         _curve(
-            points,
+            columns,
             "learning_rate",
             "y3",
             "Learning rate",
@@ -157,15 +162,15 @@ def training_curves(
         )
     )
     if smoothing:
-        _smooth(figure, points, smoothing)
+        _smooth(figure, columns, smoothing)
     return figure
 
 
-def _smooth(figure: go.Figure, points: list[Point], weight: float) -> None:
+def _smooth(figure: go.Figure, columns: Columns, weight: float) -> None:
     """Draw smoothed curves over those of loss and accuracy, which become faint."""
     for curve in figure.data[:4]:
         drawn = _curve(
-            points,
+            columns,
             curve.uid,
             curve.yaxis,
             f"{curve.name}, smoothed",
@@ -219,7 +224,7 @@ def compare_curves(
     for (run, points), color in zip(
         runs.items(), itertools.cycle(RUN_COLORS), strict=False
     ):
-        points = list(points)
+        columns = _columns(points)
         solid: dict[str, Any] = {"color": color, "width": 2}
         dotted: dict[str, Any] = {"color": color, "width": 1.5, "dash": "dot"}
         for quantity, axis, label, line in (
@@ -231,7 +236,7 @@ def compare_curves(
         ):
             figure.add_trace(
                 _curve(
-                    points,
+                    columns,
                     quantity,
                     axis,
                     f"{run} {label}",
@@ -456,8 +461,17 @@ def decimate(
     return x[kept], y[kept]
 
 
+def _columns(points: Iterable[Point]) -> Columns:
+    """Return each quantity of the points, NaN where a point has none."""
+    points = list(points)
+    return {
+        name: np.array([point.get(name) for point in points], np.float64)
+        for name in ("epoch", *_QUANTITIES)
+    }
+
+
 def _curve(
-    points: list[Point],
+    columns: Columns,
     quantity: str,
     axis: str,
     label: str,
@@ -466,12 +480,11 @@ def _curve(
     limit: int = POINTS_PER_CURVE,
     **style: Any,
 ) -> go.Scatter:
-    """Draw one quantity of the points on a panel, smoothed before it is thinned out."""
-    pairs = [(p["epoch"], p[quantity]) for p in points if p.get(quantity) is not None]
-    values = np.asarray(pairs, np.float64).reshape(-1, 2)
-    values = values[np.isfinite(values).all(axis=1)]
-    curve = smoothed(values[:, 1], smoothing) if smoothing else values[:, 1]
-    x, y = decimate(values[:, 0], curve, limit)
+    """Draw one quantity on a panel, smoothed before it is thinned out."""
+    x, y = columns["epoch"], columns[quantity]
+    usable = np.isfinite(x) & np.isfinite(y)
+    x, y = x[usable], y[usable]
+    x, y = decimate(x, smoothed(y, smoothing) if smoothing else y, limit)
     number = "%{y:.2%}" if axis == "y2" else "%{y:.4~g}"
     return go.Scatter(
         x=_compact(x),
@@ -516,14 +529,8 @@ def _panels(subtitle: str = "") -> go.Figure:
         yaxis3=_RATE_TICKS,
     )
     for axis, title, domain in _PANELS:
-        figure.update_layout(
-            {
-                axis.replace("y", "yaxis"): {
-                    "anchor": "x",
-                    "domain": domain,
-                    "rangemode": "tozero",
-                }
-            }
+        figure.layout[axis.replace("y", "yaxis")].update(
+            anchor="x", domain=domain, rangemode="tozero"
         )
         figure.add_annotation(
             text=f"{title} ({subtitle})" if subtitle and axis != "y3" else title,
