@@ -20,9 +20,10 @@ run: $(VENV)/run.stamp  ## start the dashboard in the browser
 
 test: lint types tools  ## lint, types and all tests, a real browser included
 	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS)
-	@# One after the other: a browser and its server want both cores.
 	@# With a filter there may be none of them (pytest's 5).
-	$(PYTEST) -m "browser and not long" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+	$(PYTEST) -m "speed and not long" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+	$(PYTEST) -n 2 --dist loadfile -m "browser and not speed and not long" $(ARGS) \
+		$(if $(ARGS),|| [ $$? = 5 ])
 
 check: lint types  ## lint, types and the fast tests: under a minute
 	$(PYTEST) -n 2 -m "not slow and not browser and not long" $(ARGS)

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from ui import garbage, navigation, state
+from ui import address, garbage, navigation
 
 garbage.spare_modules()
 st.set_page_config(page_title="Wide ResNets", page_icon=navigation.LOGO, layout="wide")
 st.logo(navigation.LOGO, size="large")
 page = navigation.navigation()
-st.session_state[state.PAGE] = page.title
+address.arrive(page.title)
 page.run()

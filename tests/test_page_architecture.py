@@ -89,6 +89,31 @@ def test_a_second_network_is_set_beside_it(page):
     assert set(page.dataframe[0].value["Ratio"]) == {"1×"}
 
 
+def test_any_network_is_set_beside_it(page):
+    page.query_params["versus"] = "wrn-22-4"
+    page.run()
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("")
+    assert list(table) == ["WRN-16-2", "WRN-22-4", "Ratio"]
+    assert table.loc["Convolutions", "WRN-22-4"] == "22"
+
+
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [
+        ("ResNet-50", "named by its depth and widen factor"),
+        ("WRN-17-2", "17"),
+        ("WRN-9999-9999", "9999"),
+        ("<b>WRN</b>-16-2", "named by its depth and widen factor"),
+    ],
+)
+def test_a_second_network_that_is_none_is_refused_in_words(page, name, received):
+    page.query_params["versus"] = name
+    page.run()
+    assert not page.exception
+    assert received in page.error[0].value
+
+
 def test_url_sets_the_network(page):
     page.query_params["depth"] = "28"
     page.query_params["widen_factor"] = "10"

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from ui import charts, state
+from ui.address import open_page
 from ui.live_chart import live_chart
 from ui.text import literal
 from wrn import speed
@@ -109,7 +110,7 @@ def cost_of_training(network: ModelConfig) -> None:
         for label, (value, help) in shown.items():
             st.metric(label, value, help=help, border=True)
     if st.button("Train this network", key="train_this"):
-        st.switch_page("pages/train.py")
+        open_page("pages/train.py")
 
 
 def group_shares(architecture: Architecture, key: str = "shares") -> None:

@@ -79,7 +79,14 @@ def group_shares(groups: Mapping[str, tuple[float, float]]) -> go.Figure:
         barmode="stack",
         bargap=0.35,
         margin={"l": 8, "r": 16, "t": 30, "b": 25},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend={
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            # Stacked bars have it the other way round.
+            "traceorder": "normal",
+        },
         **_NO_ZOOM,
     )
     figure.add_traces(

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from ui import state
+from ui.address import bring_back, keep
 from wrn.config import DEPTHS, Config, ModelConfig, Option, options
 from wrn.errors import ConfigError
 from wrn.graph import LEVELS
@@ -30,7 +31,8 @@ def model_form() -> ModelConfig:
     depth, widen_factor, dropout = (
         option for option in options(ModelConfig) if option.name != "classes"
     )
-    _bring_network()
+    network_keys = (state.DEPTH, state.WIDEN_FACTOR, state.DROPOUT)
+    bring_back(*network_keys)
     first, left, middle, right = st.columns([3, 4, 4, 4], gap="medium")
     network = ModelConfig(
         depth=left.select_slider(
@@ -62,7 +64,7 @@ def model_form() -> ModelConfig:
             bind="query-params",
         ),
     )
-    st.session_state[state.NETWORK] = (network, st.session_state.get(state.PAGE))
+    keep(*network_keys)
     with first:
         _preset(network)
     return network
@@ -93,21 +95,9 @@ def _preset(network: ModelConfig) -> None:
     )
 
 
-def _bring_network() -> None:
-    """On arrival from another page, set the widgets to the network chosen there.
-
-    When the page changes, Streamlit drops the parameters that were bound to the
-    other page's widgets. Back and forward still restore what the address tells.
-    """
-    network, page = st.session_state.get(state.NETWORK, (None, None))
-    if network and page != st.session_state.get(state.PAGE):
-        st.session_state[state.DEPTH] = network.depth
-        st.session_state[state.WIDEN_FACTOR] = network.widen_factor
-        st.session_state[state.DROPOUT] = network.dropout
-
-
 def level_switch() -> str:
     """Ask for the level of detail of the graph. The answer lives in the URL."""
+    bring_back(state.LEVEL, options=LEVELS)
     chosen = st.segmented_control(
         "Level of detail",
         LEVELS,
@@ -118,6 +108,7 @@ def level_switch() -> str:
         key=state.LEVEL,
         bind="query-params",
     )
+    keep(state.LEVEL)
     return str(chosen)
 
 

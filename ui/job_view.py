@@ -190,7 +190,9 @@ def _queue(jobs: JobManager, shown: Run) -> None:
     st.markdown("**Queue**")
     waiting = [job.name for job in jobs.live() if job.state == "queued"]
     for job in others:
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", key=f"queue_{job.name}"
+        ):
             st.write(literal(job.name))
             st.badge(job.state, color=run_view.STATE_COLORS[job.state])
             if job.state == "queued":

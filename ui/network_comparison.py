@@ -3,28 +3,39 @@
 import streamlit as st
 
 from ui import state
+from ui.address import bring_back, keep
 from ui.architecture_view import group_shares
+from ui.text import literal
 from wrn.architecture import Architecture, describe
-from wrn.network_comparison import compare
+from wrn.errors import ConfigError
+from wrn.network_comparison import compare, network_named
 from wrn.published import PRESETS
 
 
 def comparison(architecture: Architecture) -> None:
     """Offer to compare a network with a published one."""
     networks = {preset.name: preset for preset in PRESETS}
+    bring_back(state.VERSUS)
     name = st.selectbox(
         "Compare with",
         networks,
         index=None,
-        placeholder="Another network",
-        help="Networks with published results. The choice lives in the address.",
+        placeholder="Another network, such as WRN-22-4",
+        accept_new_options=True,
+        help="Choose one with published results, or type the name of any other. The "
+        "choice lives in the address.",
         width=300,
         key=state.VERSUS,
         bind="query-params",
     )
+    keep(state.VERSUS)
     if name is None:
         return
-    other = describe(networks[name])
+    try:
+        other = describe(networks.get(name) or network_named(name))
+    except ConfigError as error:
+        st.error(literal(str(error)))
+        return
     first, second = architecture.name, other.name
     st.dataframe(
         [

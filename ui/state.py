@@ -6,6 +6,11 @@ Keys of widgets that are bound to the URL are also the names of its parameters:
 
 #: The title of the page that the router shows; set once the frame is drawn.
 PAGE = "page"
+#: How many times a page was opened.
+VISIT = "visit"
+#: Values that widgets have been given on arrival, and the last visit that needed a
+#: second run for it.
+BROUGHT, RETRIED = "brought", "retried"
 
 # Bound to the URL.
 DEPTH = "depth"
@@ -13,8 +18,6 @@ WIDEN_FACTOR = "widen_factor"
 DROPOUT = "dropout"
 #: A published network; follows the three above.
 PRESET = "preset"
-#: The network, and the title of the page on which it was last shown.
-NETWORK = "network"
 LEVEL = "level"
 #: The network that the chosen one is compared with.
 VERSUS = "versus"

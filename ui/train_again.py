@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import state
+from ui.address import carry, open_page
 from ui.forms import prefill
 from wrn.config import RunConfig
 from wrn.recipes import RECIPES
@@ -16,14 +17,19 @@ def train_again_button(config: RunConfig) -> None:
         key="train_again",
     ):
         fill_form(config)
-        st.switch_page("pages/train.py")
+        open_page("pages/train.py")
 
 
 def fill_form(config: RunConfig) -> None:
     """Set every widget of the Train page to a run's setting."""
     recipe = config.recipe if config.recipe in RECIPES else next(iter(RECIPES))
-    # The form takes the network over from the page that showed it.
-    st.session_state[state.NETWORK] = (config.model, "")
+    carry(
+        {
+            state.DEPTH: config.model.depth,
+            state.WIDEN_FACTOR: config.model.widen_factor,
+            state.DROPOUT: config.model.dropout,
+        }
+    )
     st.session_state[state.RECIPE] = recipe
     st.session_state[state.TRAIN_SOURCE] = config.data.source
     st.session_state[state.RUN_NAME] = ""

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from ui import state
+from ui.address import bring_back, keep
 from ui.loading import inspect_weights
 from ui.text import literal
 from wrn.runs import Run, RunStore
@@ -62,15 +63,18 @@ def choose_weights() -> ChosenWeights | None:
         The weights, or `None` as long as no usable file is uploaded.
     """
     files = _known_files()
-    _warn_of_a_stale_link([*files, UPLOAD])
+    labels = [*files, UPLOAD]
+    _warn_of_a_stale_link(labels)
+    bring_back(state.WEIGHTS, options=labels)
     label = st.selectbox(
         "Weights",
-        [*files, UPLOAD],
+        labels,
         help="Stored weights come with this program. Each run has those of its last "
         "epoch and those with the best accuracy.",
         key=state.WEIGHTS,
         bind="query-params",
     )
+    keep(state.WEIGHTS)
     if label != UPLOAD:
         return files[label]
     if not files:

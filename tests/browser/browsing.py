@@ -90,7 +90,10 @@ def visit(page: Page, url: str) -> None:
 
 def settled(page: Page) -> None:
     """Wait until Streamlit has run to the end. Not for pages that poll."""
-    expect(page.locator(IDLE)).to_be_visible()
+    # Looked at with each frame; `expect` would look once a second in the end.
+    page.wait_for_function(
+        "selector => document.querySelector(selector)", arg=IDLE, timeout=60_000
+    )
 
 
 def screenshot(page: Page, name: str) -> Path:

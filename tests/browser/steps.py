@@ -7,7 +7,18 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.browsing import screenshot, settled
 
+#: The graph of a network is in a shadow tree.
+GRAPH = """([name, nodes]) => [...document.querySelectorAll("*")].some(element => {
+    const graph = element.shadowRoot?.querySelector(
+        `[role=img][aria-label^="${name}: "]`);
+    return graph?.querySelectorAll(".node").length >= nodes;
+})"""
 CHART = "Loss, accuracy and learning rate of"
+
+
+def wait_for_graph(page: Page, network: str, nodes: int = 1) -> None:
+    """Wait, to the frame, until the graph of a network has so many nodes."""
+    page.wait_for_function(GRAPH, arg=[network, nodes], timeout=60_000)
 
 
 def state(page: Page, name: str) -> Locator:
@@ -86,8 +97,18 @@ def start_training(page: Page, *, limit: int, batch_size: int, epochs: int) -> N
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    box = page.get_by_test_id("stSelectbox").filter(has_text=label)
-    box.get_by_role("combobox").click()
+    """Choose an option of a select box, or one more of a box that takes several."""
+    boxes = page.get_by_test_id("stSelectbox").or_(page.get_by_test_id("stMultiSelect"))
+    box = boxes.filter(has_text=label).get_by_role("combobox")
+    # A list closes when the page moves, as it does while a far box comes into view.
+    box.evaluate(
+        """box => {
+            box.scrollIntoView({block: "center"});
+            return new Promise(done => requestAnimationFrame(() =>
+                requestAnimationFrame(done)));
+        }"""
+    )
+    box.click()
     page.get_by_role("option", name=option, exact=True).click()
     settled(page)
 

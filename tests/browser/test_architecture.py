@@ -1,12 +1,15 @@
 """The Architecture page in a real browser."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.browsing import Server, screenshot, settled, visit
+from tests.browser.steps import choose, wait_for_graph
+from tests.browser.steps import press as press_button
 
 
 def node(page: Page, id: str):
@@ -34,7 +37,7 @@ def press(page: Page, *keys: str) -> None:
 @pytest.fixture
 def start(page: Page, server: Server) -> Page:
     visit(page, server.url)
-    expect(node(page, "dense")).to_be_visible()
+    wait_for_graph(page, "WRN-16-2")
     return page
 
 
@@ -167,6 +170,49 @@ def test_dot_is_downloaded(start, tmp_path):
     text = Path(download.value.path()).read_text("utf-8")
     assert text.startswith("digraph")
     assert "group3_block2_conv2" in text
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Needs Graphviz")
+def test_pictures_are_downloaded(start):
+    for name, content in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("PDF", b"%PDF-")):
+        with start.expect_download() as download:
+            start.get_by_role("button", name=name, exact=True).click()
+        assert download.value.suggested_filename == f"WRN-16-2-layers.{name.lower()}"
+        assert content in Path(download.value.path()).read_bytes()[:2_000]
+
+
+def test_two_networks_side_by_side(start):
+    choose(start, "Compare with", "WRN-28-10")
+    expect(start).to_have_url(re.compile("versus=WRN-28-10"))
+    # Cells are drawn on a canvas, with a table for screen readers in it.
+    cells = start.get_by_role("gridcell", include_hidden=True)
+    for words in ("36,479,194", "52.7×"):
+        expect(cells.get_by_text(words, exact=True)).to_be_attached()
+    shares = start.locator(".st-key-shares_second").get_by_role("figure")
+    expect(shares).to_have_attribute("aria-label", re.compile("Group 3: .*%"))
+    screenshot(start, "architecture-comparison")
+
+
+def test_a_published_network_is_carried_over_to_train(start):
+    choose(start, "Published", "WRN-40-4")
+    wait_for_graph(start, "WRN-40-4")
+    press_button(start, "Train this network")
+    expect(start.get_by_role("heading", name="Train", level=1)).to_be_visible()
+    for name, value in (("Depth", "40"), ("Widen factor", "4")):
+        expect(start.get_by_role("slider", name=name)).to_have_attribute(
+            "aria-valuetext", value
+        )
+
+
+def test_the_back_button_returns_to_the_view_before(start):
+    choose_level(start, "Blocks")
+    expect(start.locator("svg .node")).to_have_count(12)
+    start.get_by_role("link", name="Evaluate", exact=True).click()
+    expect(start.get_by_role("heading", name="Evaluate", level=1)).to_be_visible()
+    settled(start)
+    start.go_back()
+    expect(start.get_by_role("heading", name="Architecture", level=1)).to_be_visible()
+    expect(start.locator("svg .node")).to_have_count(12)
 
 
 def test_cold_deep_link_shows_the_frame(fresh_server, page):

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.browsing import ROOT, Server, screenshot, serve, settled, visit
-from tests.browser.steps import accuracy, choose, evaluate, upload
+from tests.browser.steps import accuracy, choose, evaluate, press, upload
 from wrn.data import load_cached
 
 RUN = "trained"
@@ -62,7 +62,11 @@ def test_stored_weights_on_samples(page, server):
     # Two epochs teach it more than guessing.
     assert float(accuracy(page).rstrip("%")) > 15
     expect(page.get_by_test_id("stAlert")).to_contain_text("Synthetic images")
-    for name in ("Accuracy of each class", "Number of images by true and predicted"):
+    for name in (
+        "Accuracy of each class",
+        "Number of images by true and predicted",
+        "How often the network is right by how sure it is",
+    ):
         chart = page.get_by_role("figure", name=re.compile(name))
         expect(chart.locator("svg.main-svg").first).to_be_visible()
     images = page.locator(".st-key-images img")
@@ -70,6 +74,44 @@ def test_stored_weights_on_samples(page, server):
     page.get_by_role("radio", name="Confident mistakes").click()
     expect(page.locator(".st-key-images")).not_to_contain_text("✓")
     expect(page.locator(".st-key-images")).to_contain_text("✗")
+
+
+def test_the_result_as_files(page, server):
+    visit(page, f"{server.url}/evaluate?weights=WRN-10-1")
+    choose(page, "How many", "100")
+    evaluate(page, "WRN-10-1")
+    shown = accuracy(page)
+    texts = {}
+    for name, file in (
+        ("Report as JSON", "WRN-10-1-evaluation.json"),
+        ("Report as a page", "WRN-10-1-evaluation.html"),
+        ("Predictions as CSV", "WRN-10-1-evaluation.csv"),
+    ):
+        with page.expect_download() as download:
+            press(page, name)
+        assert download.value.suggested_filename == file
+        texts[name] = download.value.path().read_text("utf-8")
+    assert shown == f"{json.loads(texts['Report as JSON'])['accuracy']:.2%}"
+    assert texts["Predictions as CSV"].count("\n") == 101
+    # The page stands alone: the fixture fails it for any request to elsewhere.
+    page.set_content(texts["Report as a page"])
+    expect(page.get_by_role("heading", level=1)).to_contain_text("WRN-10-1")
+    expect(page.get_by_text(shown).first).to_be_visible()
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    screenshot(page, "evaluate-report")
+
+
+def test_an_evaluation_is_stopped_and_keeps_its_part(page, server):
+    visit(page, f"{server.url}/evaluate?weights=WRN-10-1")
+    choose(page, "How many", "All")
+    page.get_by_text("Test-time flip", exact=True).click()
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    progress = page.get_by_text(re.compile(r"^[1-9][\d,]* of [\d,]+ images · accuracy"))
+    expect(progress).to_be_visible(timeout=120_000)
+    press(page, "Stop")
+    stopped = page.get_by_text(re.compile(r"^Stopped after [\d,]+ of [\d,]+ images"))
+    expect(stopped).to_be_visible()
+    expect(page.get_by_text("each averaged with its mirror image")).to_be_visible()
 
 
 def test_a_cell_of_the_confusion_matrix_shows_its_images(page, server):

@@ -1,13 +1,15 @@
 """The Runs page in a real browser."""
 
+import dataclasses
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.browsing import Server, screenshot, settled, visit
-from tests.browser.steps import press, wait_for_points
-from tests.training_fakes import make_run
+from tests.browser.steps import choose, press, wait_for_points
+from tests.training_fakes import CONFIG, make_run
+from wrn.config import TrainConfig
 
 
 @pytest.fixture
@@ -42,6 +44,61 @@ def test_notes_are_kept_and_searched(runs, page):
     page.reload()
     expect(page.get_by_text("Notes: A baseline")).to_be_visible()
     screenshot(page, "runs")
+
+
+def test_runs_are_searched_and_chosen_by_a_click(runs, page):
+    visit(page, f"{runs.url}/runs")
+    table = page.get_by_role("grid", include_hidden=True).first
+    expect(table).to_have_attribute("aria-rowcount", "4")
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("third")
+    search.press("Enter")
+    expect(table).to_have_attribute("aria-rowcount", "2")
+    settled(page)
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.click(box["x"] + 20, box["y"] + 52)
+    expect(page.get_by_role("heading", name="third")).to_be_visible()
+    expect(page).to_have_url(re.compile("run=third"))
+    search.fill("")
+    search.press("Enter")
+    expect(table).to_have_attribute("aria-rowcount", "4")
+    expect(page.get_by_role("heading", name="third")).to_be_visible()
+
+
+def test_runs_are_compared(runs, page):
+    config = dataclasses.replace(CONFIG, train=TrainConfig(learning_rate=0.05))
+    make_run("slower", config=config)
+    visit(page, f"{runs.url}/runs?run=first")
+    wait_for_points(page, 1)
+    for name in ("second", "slower"):
+        choose(page, "Compare with", name)
+        page.keyboard.press("Escape")
+    chart = page.get_by_role("figure", name="by epoch of first, second, slower")
+    expect(chart.locator("svg.main-svg").first).to_be_visible()
+    # Cells are drawn on a canvas, with a table for screen readers in it.
+    cells = page.get_by_role("gridcell", include_hidden=True)
+    expect(cells.get_by_text("0.05", exact=True)).to_be_attached()
+    screenshot(page, "runs-comparison")
+
+
+def test_files_of_a_run_are_downloaded(runs, page):
+    visit(page, f"{runs.url}/runs?run=first")
+    for label, content in (("Best weights", b"best"), ("Last weights", b"last")):
+        with page.expect_download() as download:
+            press(page, label)
+        assert download.value.path().read_bytes() == content
+        assert download.value.suggested_filename.endswith(".weights.h5")
+
+
+def test_a_failure_says_what_to_try(runs, page):
+    make_run(
+        "failed", "failed", error="No memory left.", advice="Choose a smaller batch."
+    )
+    visit(page, f"{runs.url}/runs?run=failed")
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("No memory left.")
+    expect(alert).to_contain_text("What to try: Choose a smaller batch.")
+    expect(page.get_by_role("button", name="Resume training")).to_be_enabled()
 
 
 def test_train_again_opens_the_form_with_the_settings(runs, page):

@@ -15,10 +15,18 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.browsing import ARTIFACTS, Server, serve, settled, visit
-from tests.browser.steps import chart, press, start_training, wait_for_points
+from tests.browser.steps import (
+    chart,
+    press,
+    start_training,
+    wait_for_graph,
+    wait_for_points,
+)
 from tests.training_fakes import epoch_record, step_record
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.runs import RunStore, Status
+
+pytestmark = pytest.mark.speed
 
 #: Bytes that a live update of the longest training may send.
 MOST_BYTES = 20_000
@@ -43,20 +51,6 @@ def told():
     print(figures)
 
 
-#: Playwright's own conditions are looked at every tenth of a second or less often;
-#: this is at each frame. The graph is in a shadow tree.
-DRAWN = """([name, nodes]) => [...document.querySelectorAll("*")].some(element => {
-    const graph = element.shadowRoot?.querySelector(
-        `[role=img][aria-label^="${name}: "]`);
-    return graph?.querySelectorAll(".node").length >= nodes;
-})"""
-
-
-def drawn(page: Page, name: str, nodes: int = 1) -> None:
-    """Wait until the graph of a network is there with so many nodes."""
-    page.wait_for_function(DRAWN, arg=[name, nodes], timeout=60_000)
-
-
 def computing(server: Server) -> float:
     """Return the seconds that a server has computed."""
     times = psutil.Process(server.process.pid).cpu_times()
@@ -74,7 +68,7 @@ def test_first_page_of_a_cold_server(browser, tmp_path, told):
     began = time.monotonic()
     with serve(tmp_path) as server:
         page.goto(server.url)
-        drawn(page, "WRN-16-2")
+        wait_for_graph(page, "WRN-16-2")
         told["first page, cold server, seconds"] = round(time.monotonic() - began, 3)
         page.close()
 
@@ -87,14 +81,14 @@ def test_a_changed_slider_and_the_largest_graph(page: Page, server: Server, told
 
         def change(name: str = f"WRN-16-{widen_factor}") -> None:
             slider.press("ArrowRight")
-            drawn(page, name)
+            wait_for_graph(page, name)
 
         times.append(seconds(change))
     told["changed slider, median seconds"] = statistics.median(times)
     told["WRN-40-10, layers, seconds"] = seconds(
         lambda: (
             page.goto(f"{server.url}/?depth=40&widen_factor=10&level=layers"),
-            drawn(page, "WRN-40-10", nodes=135),
+            wait_for_graph(page, "WRN-40-10", nodes=135),
         )
     )
     settled(page)

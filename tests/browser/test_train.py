@@ -73,6 +73,7 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     press(page, "Stop")
     press(page, "Stop training")
     expect(state(page, "stopped")).to_be_visible()
+    expect(page.get_by_test_id("stToast").last).to_contain_text("stopped")
     name = page.get_by_role("heading", name=re.compile("^WRN-10-1_")).inner_text()
     press(page, "Resume training")
     # What was opened while it prepared stays open when it begins.
@@ -89,6 +90,31 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
         press(page, "Metrics (CSV)")
     assert download.value.suggested_filename == f"{name}.csv"
     assert download.value.path().read_text().startswith("kind,epoch,step")
+
+
+def test_the_queue_is_put_into_another_order(server, page):
+    visit(page, f"{server.url}/train?depth=10&widen_factor=1")
+    start_training(page, limit=LIMIT, batch_size=BATCH_SIZE, epochs=EPOCHS)
+    expect(state(page, "running")).to_be_visible()
+    rows = page.locator("[class*=st-key-queue_]")
+    for waiting in (1, 2):
+        if waiting == 1:
+            page.get_by_text("New training", exact=True).click()
+        press(page, "Add to the queue")
+        expect(rows).to_have_count(waiting)
+    first, second = (row.inner_text().split()[0] for row in rows.all())
+    earlier = page.get_by_role("button", name="Earlier", exact=True)
+    expect(earlier.first).to_be_disabled()
+    earlier.last.click()
+    expect(rows.first).to_contain_text(second)
+    expect(rows.last).to_contain_text(first)
+    screenshot(page, "train-queue")
+    for left in (1, 0):
+        page.get_by_role("button", name="Remove", exact=True).first.click()
+        expect(rows).to_have_count(left)
+    press(page, "Stop")
+    press(page, "Stop training")
+    expect(state(page, "stopped")).to_be_visible()
 
 
 def test_before_the_start_a_person_sees_what_will_happen(fresh_server, page):
@@ -151,7 +177,9 @@ def pixels(images: Locator) -> list[str]:
 def test_looks(server, page, name, theme, width):
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 1800})
-    run = next(server.runs.glob("WRN-10-1_*")).name
+    # The one that was trained longest: others never began.
+    metrics = server.runs.glob("WRN-10-1_*/metrics.jsonl")
+    run = max(metrics, key=lambda file: file.stat().st_size).parent.name
     visit(page, f"{server.url}/{name}" + (f"?run={run}" if name == "runs" else ""))
     drawn = chart(page).locator(".scatterlayer .js-line").first
     expect(drawn).to_be_visible(timeout=60_000)
