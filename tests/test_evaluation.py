@@ -97,6 +97,13 @@ def test_cross_entropy_is_minus_the_log_of_the_softmax(random):
     np.testing.assert_allclose(cross_entropy(logits, labels), expected, rtol=1e-12)
 
 
+def test_cross_entropy_of_a_network_that_diverged_is_no_number_and_no_warning():
+    logits = np.array([[np.inf, 0.0], [np.nan, 1.0], [0.0, 0.0]], np.float32)
+    loss = cross_entropy(logits, np.array([0, 1, 1]))
+    assert np.isnan(loss[:2]).all()
+    assert loss[2] == pytest.approx(np.log(2))
+
+
 def test_cross_entropy_of_huge_logits_is_finite():
     logits = np.array([[1e30, -1e30], [0.0, 0.0]], np.float32)
     losses = cross_entropy(logits, np.array([0, 1]))

@@ -336,6 +336,7 @@ def confusion_matrix(matrix: npt.ArrayLike, class_names: Sequence[str]) -> go.Fi
         autorange="reversed",
         scaleanchor="x",
         constrain="domain",
+        constraintoward="top",
         automargin=True,
     )
     return figure

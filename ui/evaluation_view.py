@@ -162,7 +162,9 @@ def _charts(report: dict[str, Any]) -> None:
             ),
         )
     with right:
-        st.markdown("**Confusion matrix**")
+        st.markdown(
+            "**Confusion matrix** :gray[· a click on a cell shows its images below]"
+        )
         live_chart(
             charts.confusion_matrix(report["confusion"], names),
             key="confusion",
@@ -171,7 +173,6 @@ def _charts(report: dict[str, Any]) -> None:
             square=True,
             on_click=_choose_cell,
         )
-        st.caption("A click on a cell shows its images below.")
 
 
 def _downloads(result: Evaluated) -> None:

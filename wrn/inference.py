@@ -96,9 +96,11 @@ def cross_entropy(
         labels: (n,), from 0.
 
     Returns:
-        float64 (n,): -log of the probability of the label, in nats.
+        float64 (n,): -log of the probability of the label, in nats; NaN where logits
+        are not finite, as those of a training that diverged.
     """
     shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        shifted -= shifted.max(axis=1, keepdims=True)
     total = np.log(np.exp(shifted).sum(axis=1))
     return np.asarray(total - shifted[np.arange(len(labels)), labels])
