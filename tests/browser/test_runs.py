@@ -46,6 +46,21 @@ def test_notes_are_kept_and_searched(runs, page):
     screenshot(page, "runs")
 
 
+def test_an_archived_run_is_listed_where_asked(runs, page):
+    visit(page, f"{runs.url}/runs?run=third")
+    page.get_by_text("Notes", exact=True).click()
+    page.get_by_text("Archived", exact=True).click()
+    press(page, "Save notes")
+    too = page.get_by_text("Archived too", exact=True)
+    expect(too).to_be_visible()
+    visit(page, f"{runs.url}/runs")
+    table = page.get_by_role("grid", include_hidden=True).first
+    # Its head is a row of its own.
+    expect(table).to_have_attribute("aria-rowcount", "3")
+    too.click()
+    expect(table).to_have_attribute("aria-rowcount", "4")
+
+
 def test_runs_are_searched_and_chosen_by_a_click(runs, page):
     visit(page, f"{runs.url}/runs")
     table = page.get_by_role("grid", include_hidden=True).first

@@ -45,6 +45,11 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     expect(
         page.get_by_text("No GPU found").or_(page.get_by_text("GPU:"))
     ).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"^Processors \d+% busy · memory"))
+    ).to_be_visible()
+    page.get_by_text("Log", exact=True).click()
+    expect(page.get_by_test_id("stCode")).to_contain_text("running")
     wait_for_points(page, 3)
 
     # The zoom is kept while points come.
