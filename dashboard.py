@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from ui import address, garbage, navigation
+from ui import address, after_rerun, navigation
 
-garbage.spare_modules()
+after_rerun.spare_modules()
+after_rerun.spare_keras()
 st.set_page_config(page_title="Wide ResNets", page_icon=navigation.LOGO, layout="wide")
 st.logo(navigation.LOGO, size="large")
 page = navigation.navigation()

@@ -3,6 +3,7 @@
 The network under test always answers "class 3", by one in its bias.
 """
 
+import base64
 import io
 
 import numpy as np
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
 from tests.page_weights import ANSWER, empty_models, texts, write_weights
-from ui.pictures import blended, enlarged, tiles
+from ui.pictures import as_address, blended, enlarged, tiles
 from wrn.data import CLASS_NAMES, Dataset, sources
 
 pytestmark = pytest.mark.slow
@@ -95,6 +96,15 @@ def test_tiles_put_each_picture_in_its_place():
     np.testing.assert_array_equal(sheet[6:8, 6:8, 0], pictures[4])
     assert (sheet[6:8, 6:8, 3] == 255).all()
     assert (sheet[:, 12:, 3][6:] == 0).all()  # No sixth picture.
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_an_address_holds_the_picture(channels):
+    picture = np.random.default_rng(0).integers(0, 256, (8, 5, channels), np.uint8)
+    kind, content = as_address(picture).split(",")
+    assert kind == "data:image/png;base64"
+    read = Image.open(io.BytesIO(base64.b64decode(content)))
+    np.testing.assert_array_equal(np.asarray(read), picture)
 
 
 def test_enlarged_and_blended_have_the_side_that_is_asked_for():

@@ -10,7 +10,7 @@ from ui import charts, state
 from ui.live_chart import live_chart
 from ui.loading import load_network
 from ui.picture_choice import Picture
-from ui.pictures import blended, enlarged, tiles
+from ui.pictures import as_address, blended, enlarged, tiles
 from ui.text import literal
 from ui.weights_choice import ChosenWeights
 
@@ -47,13 +47,19 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
     seen, looked, told = st.columns([2, 2, 3], gap="medium")
     with seen:
         st.markdown("**As the network sees it**")
-        st.image(enlarged(image, SIDE), width="stretch", alt=f"{picture.name}, 32x32")
+        st.image(
+            as_address(enlarged(image, SIDE)),
+            width="stretch",
+            alt=f"{picture.name}, 32x32",
+        )
     with looked:
         asked = st.session_state.get(state.CAM_CLASS)
         number = names.index(asked if asked in names else top[0][0])
         st.markdown("**Where it looks**")
         st.image(
-            blended(image, grad_cam(loaded.classifier, image, number), SIDE),
+            as_address(
+                blended(image, grad_cam(loaded.classifier, image, number), SIDE)
+            ),
             width="stretch",
             alt=f"Grad-CAM for {names[number]}: warm where it speaks for the class",
         )
@@ -77,7 +83,7 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
     st.markdown("**Filters of the first convolution**")
     filters = first_filters(loaded.classifier.model)
     st.image(
-        tiles((filters * 255).astype(np.uint8), scale=12, columns=COLUMNS),
+        as_address(tiles((filters * 255).astype(np.uint8), scale=12, columns=COLUMNS)),
         alt=f"{len(filters)} filters of 3x3 pixels",
     )
     _maps(loaded.classifier, image)
@@ -109,7 +115,7 @@ def _maps(classifier: "Classifier", image: NDArray[np.uint8]) -> None:
     channels = np.moveaxis(maps, -1, 0)[:CHANNELS]
     gray = (255 * stretched(channels)).astype(np.uint8)
     st.image(
-        tiles(gray, scale=max(1, 64 // gray.shape[1]), columns=COLUMNS),
+        as_address(tiles(gray, scale=max(1, 64 // gray.shape[1]), columns=COLUMNS)),
         alt=f"{len(gray)} maps of {layer}",
     )
     height, width, count = maps.shape

@@ -3,11 +3,10 @@
 import sys
 from contextlib import nullcontext
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from ui.loading import load_images
+from ui.pictures import as_address, enlarged
 from ui.text import literal
 from wrn.config import FULL_SIZE, DataConfig, TrainConfig
 from wrn.data import is_loaded, needs_download
@@ -54,7 +53,7 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
     with st.grid(COLUMNS, min_column_width=60, gap="xsmall", key="samples"):
         for picture, name in zip(pictures, names, strict=True):
             with st.container(gap=None):
-                st.image(picture, width="stretch", output_format="PNG", alt=name)
+                st.image(picture, width="stretch", alt=name)
                 st.caption(f":small[{literal(name)}]")
     st.caption(
         f"The first {COUNT} images as the network will see them, before normalization"
@@ -66,8 +65,8 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
 @st.cache_data(max_entries=16, show_spinner=False)
 def _pictures(
     data: DataConfig, batch_size: int, seed: int, size: int
-) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """Return the enlarged samples and the names of their classes."""
+) -> tuple[list[str], list[str]]:
+    """Return the enlarged samples, as addresses, and the names of their classes."""
     # Loads TensorFlow: only now.
     from wrn.data import load_cached
     from wrn.samples import first_samples
@@ -80,6 +79,6 @@ def _pictures(
     # So that the browser does not blur the pixels.
     times = -(-_SIDE // size)
     return (
-        [image.repeat(times, axis=0).repeat(times, axis=1) for image in images],
+        [as_address(enlarged(image, times * size)) for image in images],
         [dataset.class_names[label] for label in labels],
     )

@@ -96,6 +96,25 @@ def settled(page: Page) -> None:
     )
 
 
+def looks(page: Page, name: str, *, height: int, narrow_height: int) -> None:
+    """Keep pictures of a page in both themes, wide and narrow; nothing sticks out."""
+    for theme in ("light", "dark"):
+        for width in (1280, 390):
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size(
+                {"width": width, "height": height if width > 400 else narrow_height}
+            )
+            settled(page)
+            # Tables take the new width a moment later.
+            page.wait_for_function(
+                """() => {
+                    const main = document.querySelector("[data-testid=stMain]");
+                    return main.scrollWidth <= main.clientWidth;
+                }"""
+            )
+            screenshot(page, f"{name}-{theme}-{width}")
+
+
 def screenshot(page: Page, name: str) -> Path:
     """Keep a picture of the page in `test-artifacts/`."""
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)

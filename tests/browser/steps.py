@@ -29,9 +29,21 @@ def chart(page: Page) -> Locator:
     return page.get_by_role("figure", name=re.compile(CHART))
 
 
-def points(page: Page) -> int:
-    """Return the number of points of the curve of the training loss."""
-    return chart(page).evaluate("div => div._fullData[0].x.length")
+def reached(page: Page) -> float:
+    """Return the place of the last point of the training loss, in epochs.
+
+    It grows while their number, of which a chart has so many at most, does not.
+    """
+    return chart(page).evaluate("div => div._fullData[0].x.at(-1)")
+
+
+def wait_until_reached(page: Page, place: float) -> None:
+    expect(chart(page)).to_be_visible(timeout=60_000)
+    page.wait_for_function(
+        "([div, place]) => div._fullData && div._fullData[0].x.at(-1) >= place",
+        arg=[chart(page).element_handle(), place],
+        timeout=60_000,
+    )
 
 
 def wait_for_points(page: Page, count: int) -> None:
@@ -46,7 +58,7 @@ def wait_for_points(page: Page, count: int) -> None:
 def wait_for_updates(page: Page, count: int) -> None:
     """Wait until the server has sent more points this many times."""
     for _ in range(count):
-        wait_for_points(page, points(page) + 1)
+        wait_until_reached(page, reached(page) + 1e-6)
 
 
 def fill(page: Page, label: str, value: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browsing import Server, screenshot, settled, visit
+from tests.browser.browsing import Server, looks, screenshot, settled, visit
 from tests.browser.steps import choose, wait_for_graph
 from tests.browser.steps import press as press_button
 
@@ -237,14 +237,5 @@ def test_the_server_loads_no_tensorflow_for_the_first_page(fresh_server, page):
     assert "tensorflow" not in loaded
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_looks(server, page, theme, width):
-    page.emulate_media(color_scheme=theme)
-    page.set_viewport_size({"width": width, "height": 1000})
-    visit(page, server.url)
-    expect(node(page, "dense")).to_be_visible()
-    screenshot(page, f"architecture-{theme}-{width}")
-    # Nothing sticks out sideways.
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+def test_looks(start):
+    looks(start, "architecture", height=1000, narrow_height=1000)

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browsing import ROOT, Server, screenshot, serve, settled, visit
+from tests.browser.browsing import (
+    ROOT,
+    Server,
+    looks,
+    screenshot,
+    serve,
+    settled,
+    visit,
+)
 from tests.browser.steps import accuracy, choose, evaluate, press, upload
 from wrn.data import load_cached
 
@@ -191,17 +199,10 @@ def test_upload_that_is_no_weight_file(page, server):
     expect(page.get_by_text("Traceback")).to_have_count(0)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_looks(page, server, theme, width):
-    page.emulate_media(color_scheme=theme)
-    page.set_viewport_size({"width": width, "height": 2000 if width > 400 else 3600})
-    visit(page, f"{server.url}/evaluate")
+def test_looks(page, server):
+    visit(page, f"{server.url}/evaluate?weights=WRN-10-1")
     choose(page, "How many", "250")
     evaluate(page, "WRN-10-1")
     expect(page.locator("svg.main-svg").first).to_be_visible()
     expect(page.locator(".st-key-images img")).to_have_count(24)
-    screenshot(page, f"evaluate-{theme}-{width}")
-    # Nothing sticks out sideways.
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+    looks(page, "evaluate", height=2000, narrow_height=3600)

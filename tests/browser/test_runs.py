@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.browsing import Server, screenshot, settled, visit
 from tests.browser.steps import choose, press, wait_for_points
@@ -21,10 +21,14 @@ def runs(fresh_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     return fresh_server
 
 
-def test_a_run_is_deleted_and_brought_back(runs, page):
-    visit(page, f"{runs.url}/runs?run=second")
+def open_run(page: Page, server: Server, name: str) -> None:
+    visit(page, f"{server.url}/runs?run={name}")
     # Until the curves are drawn, what is below them moves.
     wait_for_points(page, 1)
+
+
+def test_a_run_is_deleted_and_brought_back(runs, page):
+    open_run(page, runs, "second")
     press(page, "Delete run")
     press(page, "Delete")
     expect(page.get_by_text("Deleted second.")).to_be_visible()
@@ -36,7 +40,7 @@ def test_a_run_is_deleted_and_brought_back(runs, page):
 
 
 def test_notes_are_kept_and_searched(runs, page):
-    visit(page, f"{runs.url}/runs?run=third")
+    open_run(page, runs, "third")
     page.get_by_text("Notes", exact=True).click()
     page.get_by_label("Title", exact=True).fill("A baseline")
     press(page, "Save notes")
@@ -47,9 +51,10 @@ def test_notes_are_kept_and_searched(runs, page):
 
 
 def test_an_archived_run_is_listed_where_asked(runs, page):
-    visit(page, f"{runs.url}/runs?run=third")
+    open_run(page, runs, "third")
     page.get_by_text("Notes", exact=True).click()
     page.get_by_text("Archived", exact=True).click()
+    expect(page.get_by_role("checkbox", name="Archived")).to_be_checked()
     press(page, "Save notes")
     too = page.get_by_text("Archived too", exact=True)
     expect(too).to_be_visible()
@@ -83,8 +88,7 @@ def test_runs_are_searched_and_chosen_by_a_click(runs, page):
 def test_runs_are_compared(runs, page):
     config = dataclasses.replace(CONFIG, train=TrainConfig(learning_rate=0.05))
     make_run("slower", config=config)
-    visit(page, f"{runs.url}/runs?run=first")
-    wait_for_points(page, 1)
+    open_run(page, runs, "first")
     for name in ("second", "slower"):
         choose(page, "Compare with", name)
         page.keyboard.press("Escape")
@@ -97,7 +101,7 @@ def test_runs_are_compared(runs, page):
 
 
 def test_files_of_a_run_are_downloaded(runs, page):
-    visit(page, f"{runs.url}/runs?run=first")
+    open_run(page, runs, "first")
     for label, content in (("Best weights", b"best"), ("Last weights", b"last")):
         with page.expect_download() as download:
             press(page, label)
@@ -109,7 +113,7 @@ def test_a_failure_says_what_to_try(runs, page):
     make_run(
         "failed", "failed", error="No memory left.", advice="Choose a smaller batch."
     )
-    visit(page, f"{runs.url}/runs?run=failed")
+    open_run(page, runs, "failed")
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_contain_text("No memory left.")
     expect(alert).to_contain_text("What to try: Choose a smaller batch.")
@@ -117,7 +121,7 @@ def test_a_failure_says_what_to_try(runs, page):
 
 
 def test_train_again_opens_the_form_with_the_settings(runs, page):
-    visit(page, f"{runs.url}/runs?run=first")
+    open_run(page, runs, "first")
     press(page, "Train again with changes")
     expect(page.get_by_role("heading", name="Train", level=1)).to_be_visible()
     settled(page)

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.browsing import Server, screenshot, serve, settled, visit
+from tests.browser.browsing import Server, looks, screenshot, serve, settled, visit
 from tests.browser.steps import (
     chart,
     choose,
-    points,
     press,
+    reached,
     shown_range,
     start_training,
     state,
     wait_for_points,
     wait_for_updates,
+    wait_until_reached,
     zoom,
 )
 from wrn.runs import RunStore
@@ -49,7 +50,8 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
         page.get_by_text(re.compile(r"^Processors \d+% busy · memory"))
     ).to_be_visible()
     page.get_by_text("Log", exact=True).click()
-    expect(page.get_by_test_id("stCode")).to_contain_text("running")
+    log = page.get_by_test_id("stExpander").filter(has_text="Log")
+    expect(log.get_by_test_id("stCode")).to_contain_text("running")
     wait_for_points(page, 3)
 
     # The zoom is kept while points come.
@@ -64,10 +66,10 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     expect(page.get_by_role("heading", name="Architecture")).to_be_visible()
     page.get_by_role("link", name="Train", exact=True).click()
     expect(chart(page)).to_be_visible()
-    seen = points(page)
+    seen = reached(page)
     page.reload()
     expect(state(page, "running")).to_be_visible()
-    wait_for_points(page, seen)
+    wait_until_reached(page, seen)
 
     press(page, "Pause")
     expect(state(page, "paused")).to_be_visible()
@@ -90,7 +92,7 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     # The run and its curves are on the Runs page, under a link of their own.
     visit(page, f"{server.url}/runs?run={name}")
     expect(page.get_by_role("heading", name=name)).to_be_visible()
-    wait_for_points(page, seen)
+    wait_until_reached(page, seen)
     with page.expect_download() as download:
         press(page, "Metrics (CSV)")
     assert download.value.suggested_filename == f"{name}.csv"
@@ -158,14 +160,8 @@ def test_before_the_start_a_person_sees_what_will_happen(fresh_server, page):
     curve = page.get_by_role("figure", name="Learning rate over 80 epochs, at most 0.2")
     expect(curve).to_be_visible()
 
-    for theme in ("light", "dark"):
-        for width in (1280, 390):
-            page.emulate_media(color_scheme=theme)
-            page.set_viewport_size({"width": width, "height": 1300 + 1280 - width})
-            expect(curve.locator(".scatterlayer .js-line")).to_be_visible()
-            screenshot(page, f"train-before-{theme}-{width}")
-            main = page.get_by_test_id("stMain")
-            assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+    looks(page, "train-before", height=1300, narrow_height=2190)
+    expect(curve.locator(".scatterlayer .js-line")).to_be_visible()
 
 
 def pixels(images: Locator) -> list[str]:
@@ -176,19 +172,12 @@ def pixels(images: Locator) -> list[str]:
     return images.evaluate_all("images => images.map(image => image.src)")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", ["train", "runs"])
-def test_looks(server, page, name, theme, width):
-    page.emulate_media(color_scheme=theme)
-    page.set_viewport_size({"width": width, "height": 1800})
+def test_looks(server, page, name):
     # The one that was trained longest: others never began.
     metrics = server.runs.glob("WRN-10-1_*/metrics.jsonl")
     run = max(metrics, key=lambda file: file.stat().st_size).parent.name
     visit(page, f"{server.url}/{name}" + (f"?run={run}" if name == "runs" else ""))
     drawn = chart(page).locator(".scatterlayer .js-line").first
     expect(drawn).to_be_visible(timeout=60_000)
-    screenshot(page, f"{name}-{theme}-{width}")
-    # Nothing sticks out sideways.
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+    looks(page, name, height=1800, narrow_height=1800)
