@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import steps
-from tests.browser.browsing import Server, screenshot, serve, settled, visit
+from tests.browser.browsing import Server, screenshot, serve, visit
 
 
 @pytest.fixture
@@ -34,15 +34,17 @@ def set_network(page: Page, depth: int, widen_factor: int) -> None:
             if shown == wanted:
                 break
             slider.press("ArrowRight" if shown < wanted else "ArrowLeft")
-        settled(page)
-    expect(page.get_by_role("img", name=re.compile("^WRN-"))).to_have_attribute(
-        "aria-label", re.compile(f"^WRN-{depth}-{widen_factor}: ")
-    )
+        # One change is seen before the next is made.
+        named = str(depth) if name == "Depth" else f"{depth}-{widen_factor}:"
+        expect(page.get_by_role("img", name=re.compile("^WRN-"))).to_have_attribute(
+            "aria-label", re.compile(f"^WRN-{named}")
+        )
 
 
 def test_the_main_job(own_server, page, keras_file):
     # See the architecture: away from the first network, and back to 16/2.
     visit(page, own_server.url)
+    steps.wait_for_graph(page, "WRN-16-2")
     set_network(page, 22, 3)
     set_network(page, 16, 2)
     expect(page.locator("svg .node")).to_have_count(51)
