@@ -73,9 +73,6 @@ def model_form() -> ModelConfig:
 def _preset(network: ModelConfig) -> None:
     """Offer the networks with published results; one that is chosen sets the rest."""
     names = {preset.name: preset for preset in PRESETS}
-    st.session_state[state.PRESET] = (
-        network.name if network == names.get(network.name) else None
-    )
 
     def choose() -> None:
         preset = names.get(st.session_state[state.PRESET])
@@ -83,11 +80,17 @@ def _preset(network: ModelConfig) -> None:
             st.session_state[state.DEPTH] = preset.depth
             st.session_state[state.WIDEN_FACTOR] = preset.widen_factor
             st.session_state[state.DROPOUT] = preset.dropout
+        st.session_state[state.PRESET] = None
 
     st.selectbox(
         "Published",
         names,
-        placeholder="Another network",
+        index=None,
+        # The network is no value of the box: set by the program, it would look chosen
+        # by the person when another change comes in before the browser has heard of it.
+        placeholder=network.name
+        if network == names.get(network.name)
+        else "Another network",
         help="Networks whose test error on CIFAR-10 was published. Choosing one sets "
         "depth, widen factor and dropout.",
         on_change=choose,

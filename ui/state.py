@@ -16,7 +16,7 @@ BROUGHT, RETRIED = "brought", "retried"
 DEPTH = "depth"
 WIDEN_FACTOR = "widen_factor"
 DROPOUT = "dropout"
-#: A published network; follows the three above.
+#: A published network, at the moment it is chosen; it sets the three above.
 PRESET = "preset"
 LEVEL = "level"
 #: The network that the chosen one is compared with.

@@ -2,10 +2,12 @@
 
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.browsing import Server, looks, screenshot, settled, visit
 from tests.browser.steps import choose, wait_for_graph
@@ -202,6 +204,38 @@ def test_a_published_network_is_carried_over_to_train(start):
         expect(start.get_by_role("slider", name=name)).to_have_attribute(
             "aria-valuetext", value
         )
+
+
+def test_a_change_before_the_page_has_heard_of_the_last_one_is_kept(page, server):
+    late: list[bytes] = []
+    slow = False
+
+    def relay(browser: WebSocketRoute) -> None:
+        def tell(message: bytes) -> None:
+            late.append(message) if slow else browser.send(message)
+
+        told = browser.connect_to_server()
+        told.on_message(tell)
+        browser.on_message(told.send)
+        relays.append(browser)
+
+    relays: list[WebSocketRoute] = []
+    page.route_web_socket(re.compile("/_stcore/stream"), relay)
+    visit(page, server.url)
+    wait_for_graph(page, "WRN-16-2")
+    settled(page)
+    slow = True
+    page.get_by_role("slider", name="Depth").press("ArrowRight")
+    deadline = time.monotonic() + 60
+    while not any(ForwardMsg.FromString(m).HasField("script_finished") for m in late):
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+    page.get_by_role("slider", name="Widen factor").press("ArrowRight")
+    slow = False
+    for message in late:
+        relays[-1].send(message)
+    wait_for_graph(page, "WRN-22-3")
+    expect(page).to_have_url(re.compile("depth=22&widen_factor=3"))
 
 
 def test_the_back_button_returns_to_the_view_before(start):
