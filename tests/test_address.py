@@ -50,6 +50,13 @@ def test_weights_are_carried_from_page_to_page(page):
     assert page.selectbox(key="weights").value == "WRN-16-2"
 
 
+def test_a_run_that_was_broken_off_leaves_nothing_that_harms(page):
+    page.session_state["brought"] = {"weights": "WRN-16-2"}
+    page.run()
+    assert not page.exception
+    assert level(page) == "layers"
+
+
 def test_weights_that_are_gone_are_not_brought_back(page, tmp_path, monkeypatch):
     page.switch_page("pages/evaluate.py").run()
     page.selectbox(key="weights").set_value("WRN-16-2").run()

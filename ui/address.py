@@ -40,7 +40,8 @@ def bring_back(*keys: str, options: Container[Any] | None = None) -> None:
 def keep(*keys: str) -> None:
     """Keep what widgets are set to for the next visit; called once they are drawn."""
     brought = st.session_state.pop(state.BROUGHT, {})
-    lost = any(st.session_state[key] != value for key, value in brought.items())
+    # A run that was broken off may have left those of another page.
+    lost = any(key in brought and st.session_state[key] != brought[key] for key in keys)
     if lost and st.session_state.get(state.RETRIED) != _visit():
         # The browser's back button: Streamlit takes an address without parameters for
         # the wish to have its defaults. The next run, which is none of the browser's,
