@@ -105,6 +105,8 @@ def test_the_queue_is_put_into_another_order(server, page):
     visit(page, f"{server.url}/train?depth=10&widen_factor=1")
     start_training(page, limit=LIMIT, batch_size=BATCH_SIZE, epochs=EPOCHS)
     expect(state(page, "running")).to_be_visible()
+    # Compiled: until then the page is redrawn more than once.
+    wait_for_points(page, 3)
     rows = page.locator("[class*=st-key-queue_]")
     for waiting in (1, 2):
         if waiting == 1:
