@@ -12,6 +12,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tests.browser.browsing import Server, looks, screenshot, settled, visit
 from tests.browser.steps import choose, wait_for_graph
 from tests.browser.steps import press as press_button
+from ui.graph_view import ASSETS
+from wrn.architecture import describe
+from wrn.config import ModelConfig
+from wrn.graph import draw
 
 
 def node(page: Page, id: str):
@@ -204,6 +208,28 @@ def test_a_published_network_is_carried_over_to_train(start):
         expect(start.get_by_role("slider", name=name)).to_have_attribute(
             "aria-valuetext", value
         )
+
+
+def test_a_call_of_streamlit_that_comes_late_draws_nothing(page):
+    page.set_content((ASSETS / "graph_view.html").read_text("utf-8"))
+    networks = [
+        draw(describe(ModelConfig(depth=16, widen_factor=factor)), "network").to_dict()
+        for factor in (2, 3)
+    ]
+    page.evaluate(
+        """async ([script, older, newer]) => {
+            const file = new Blob([script], { type: "text/javascript" });
+            const { default: show } = await import(URL.createObjectURL(file));
+            const call = (data) => show({
+                data, parentElement: document.body, setStateValue: () => {},
+            });
+            call(newer);
+            // What Streamlit does with one that it had given up before it was made.
+            Promise.resolve(call(older)).then((undo) => undo());
+        }""",
+        [(ASSETS / "graph_view.js").read_text("utf-8"), *networks],
+    )
+    expect(graph(page)).to_have_attribute("aria-label", re.compile("^WRN-16-3: "))
 
 
 def test_a_change_before_the_page_has_heard_of_the_last_one_is_kept(page, server):

@@ -75,6 +75,7 @@ def test_first_page_of_a_cold_server(browser, tmp_path, told):
 
 def test_a_changed_slider_and_the_largest_graph(page: Page, server: Server, told):
     visit(page, server.url)
+    wait_for_graph(page, "WRN-16-2")
     slider = page.get_by_role("slider", name="Widen factor")
     times = []
     for widen_factor in range(3, 9):

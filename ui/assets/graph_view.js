@@ -11,15 +11,19 @@ const PAN = 60; // of one arrow key, in pixels of the screen
 
 const views = new WeakMap();
 
-// Streamlit calls this at the first drawing and whenever the data change.
+// Streamlit calls this at the first drawing and whenever the data change. While the script
+// is being loaded, the call with older data can come last; Streamlit then undoes it at once.
 export default function ({ data, parentElement, setStateValue }) {
-  let view = views.get(parentElement);
-  if (!view) {
-    view = new View(parentElement);
-    views.set(parentElement, view);
-  }
-  view.onSelect = (id) => setStateValue("selected", id);
-  view.show(data);
+  const drawing = setTimeout(() => {
+    let view = views.get(parentElement);
+    if (!view) {
+      view = new View(parentElement);
+      views.set(parentElement, view);
+    }
+    view.onSelect = (id) => setStateValue("selected", id);
+    view.show(data);
+  });
+  return () => clearTimeout(drawing);
 }
 
 class View {
