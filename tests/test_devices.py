@@ -247,7 +247,8 @@ def test_two_devices_train_as_two_halves_of_a_batch(tmp_path):
 
 
 OVERFLOW = """
-import sys
+from dataclasses import replace
+from itertools import product
 import numpy as np
 import tensorflow as tf
 tf.config.set_logical_device_configuration(
@@ -270,8 +271,9 @@ config = RunConfig(
     data=DataConfig(source="synthetic", limit=80),
     train=TrainConfig(batch_size=40, precision="float16", devices="cpu:0,cpu:1"),
 )
+sharp = replace(config, train=config.train.replace(sam_radius=0.05))
 devices = choose("float16", "cpu:0,cpu:1")
-for kind in (Session, Overflowing):
+for kind, config in product((Session, Overflowing), (config, sharp)):
     session = kind(config, load_cached("synthetic"), devices)
     before = session.model.get_weights()
     scale = np.asarray(session.optimizer.dynamic_scale)

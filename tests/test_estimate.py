@@ -88,6 +88,12 @@ def test_a_late_average_costs_a_hundred_batches_for_its_statistics():
     assert late / soon == pytest.approx(170_000 / 160_000)
 
 
+def test_sharpness_aware_minimization_costs_every_step_twice():
+    given = config("cifar10", batch_size=100, sam_radius=0.05)
+    expected = (6 * 50_000 + 10_000) * describe(MODEL).multiply_adds / 1e9
+    assert seconds_per_epoch(given, speed()) == pytest.approx(expected)
+
+
 def test_the_whole_training_takes_its_epochs():
     told = estimate(config(epochs=7), speed())
     assert told.seconds == pytest.approx(7 * told.seconds_per_epoch)
@@ -139,6 +145,7 @@ def test_memory_grows_with_batch_precision_and_averaging():
     assert averaged == describe(MODEL).weight_bytes
     late = at(averaging=0.9, averaging_from=0.5) - at()
     assert late == 2 * describe(MODEL).weight_bytes
+    assert at(sam_radius=0.05) - at() == describe(MODEL).weight_bytes
 
 
 TRAINING = """

@@ -72,6 +72,11 @@ def test_small_images_are_counted_as_such():
     assert images_per_second(speed) == pytest.approx(4000 * (0.25 + 0.03))
 
 
+def test_steps_of_two_gradients_are_counted_as_such():
+    past("sharp", 500.0, config(sam_radius=0.05))
+    assert images_per_second(known(config(), RunStore())) == pytest.approx(1000)
+
+
 def test_only_the_last_epochs_count():
     run = past("long", 10.0, epochs=range(1, 4))
     for epoch in range(4, 9):

@@ -105,6 +105,7 @@ def test_it_learns_and_records(store, dataset):
         (5, {"first_size": 24, "full_size_from": 0.5}),
         (8, {"averaging": 0.9, "mixup": 0.4, "mixup_until": 0.9}),
         (5, {"averaging": 0.9, "averaging_from": 0.3}),
+        (6, {"sam_radius": 0.05}),
     ],
 )
 def test_stopped_and_resumed_ends_exactly_like_uninterrupted(

@@ -19,7 +19,7 @@ from wrn.architecture import IMAGE_SHAPE, Architecture, describe
 from wrn.config import DataConfig, RunConfig, TrainConfig
 from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
 from wrn.schedule import STATISTICS_BATCHES, image_size
-from wrn.speed import TRAINING_PASSES, Speed, image_cost
+from wrn.speed import Speed, image_cost, training_passes
 from wrn.text import duration, gigabytes
 from wrn.wiring import wiring_of
 
@@ -160,7 +160,7 @@ def seconds_per_epoch(config: RunConfig, speed: Speed) -> float:
     if train.averaging and train.averaging_from:
         # The averaged weights get batch-norm statistics of their own.
         measured += min(STATISTICS_BATCHES * train.batch_size, trained)
-    passes = TRAINING_PASSES * trained * cost + measured
+    passes = training_passes(train) * trained * cost + measured
     multiply_adds = describe(config.model, wiring_of(config)).multiply_adds
     return passes * multiply_adds / speed.multiply_adds_per_second
 
@@ -180,6 +180,8 @@ def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
     if config.train.averaging:
         # The average; of a late one, the network that its statistics are taken with.
         copies += 1 + bool(config.train.averaging_from)
+    # The weights at which the second gradient is taken.
+    copies += bool(config.train.sam_radius)
     training = copies * architecture.weight_bytes + int(
         _ACTIVATION_FACTOR * activations
     )

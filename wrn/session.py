@@ -27,6 +27,7 @@ from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
 from wrn.preprocessing import Preprocessing, fit_preprocessing
 from wrn.schedule import averaging_start, image_size, mixes
+from wrn.sharpness import with_weights, worst_nearby
 from wrn.weights import Recognized, fill
 from wrn.wiring import wiring_of
 
@@ -247,24 +248,40 @@ class Session:
 
         Blended images count as hits of the label of which they have `mixed`.
         """
-        with tf.GradientTape() as tape, dropout_seed(seed):
-            logits = tf.cast(self.model(batch, training=True), tf.float32)
-            losses = self._losses(targets, logits)
-            if mixed is not None:
-                # Linear in the targets, so this is the loss of blended targets.
-                others = self._losses(targets[::-1], logits)
-                losses = mixed * losses + (1.0 - mixed) * others
-            loss_sum = tf.reduce_sum(losses)
-            loss = loss_sum / self.batch_size
-            if self.devices.precision == "float16":
-                loss = self.optimizer.scale_loss(loss)
         variables = self.model.trainable_variables
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        weights = [variable.value for variable in variables]
+        with tf.GradientTape() as tape:
+            loss_sum, logits, loss = self._forward(batch, targets, seed, mixed)
+        gradients = tape.gradient(loss, weights)
+        if radius := self.config.train.sam_radius:
+            # Every replica looks around by its own images, as in the paper.
+            weights = worst_nearby(weights, gradients, radius)
+            with tf.GradientTape() as tape, with_weights(self.model, weights):
+                tape.watch(weights)
+                loss = self._forward(batch, targets, seed, mixed)[-1]
+            gradients = tape.gradient(loss, weights)
         if self.devices.precision == "float16":
             gradients = _overflowing_together(gradients)
         self.optimizer.apply(gradients, variables)
         predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
         return loss_sum, tf.reduce_sum(tf.cast(predicted == targets, tf.int32))
+
+    def _forward(
+        self, batch: Any, targets: Any, seed: Any, mixed: Any
+    ) -> tuple[Any, Any, Any]:
+        """Return loss sum, logits, and the loss to take the gradient of."""
+        with dropout_seed(seed):
+            logits = tf.cast(self.model(batch, training=True), tf.float32)
+        losses = self._losses(targets, logits)
+        if mixed is not None:
+            # Linear in the targets, so this is the loss of blended targets.
+            others = self._losses(targets[::-1], logits)
+            losses = mixed * losses + (1.0 - mixed) * others
+        loss_sum = tf.reduce_sum(losses)
+        loss = loss_sum / self.batch_size
+        if self.devices.precision == "float16":
+            loss = self.optimizer.scale_loss(loss)
+        return loss_sum, logits, loss
 
     def _losses(self, targets: Any, logits: Any) -> Any:
         """Return each image's cross-entropy, with smoothed targets if asked for."""

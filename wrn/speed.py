@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeGuard
 
 from wrn.architecture import describe
-from wrn.config import FULL_SIZE, RunConfig
+from wrn.config import FULL_SIZE, RunConfig, TrainConfig
 from wrn.errors import RunError
 from wrn.runs import Run, RunStore, Status
 from wrn.schedule import image_size
@@ -76,6 +76,12 @@ class Speed:
         return asdict(self)
 
 
+def training_passes(train: TrainConfig) -> int:
+    """Return how often a training step multiplies, against a forward pass."""
+    # Sharpness-aware minimization takes two gradients a step.
+    return TRAINING_PASSES * (2 if train.sam_radius else 1)
+
+
 def image_cost(size: int) -> float:
     """Return the time an image of `size` pixels takes, against one of full size."""
     share = (size / FULL_SIZE) ** 2
@@ -117,7 +123,8 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
 def _of_run(run: Run, config: RunConfig, status: Status) -> Speed | None:
     """Return the speed of a run's last epochs, at the size that its images had."""
     multiply_adds = (
-        TRAINING_PASSES * describe(config.model, wiring_of(config)).multiply_adds
+        training_passes(config.train)
+        * describe(config.model, wiring_of(config)).multiply_adds
     )
     rates = []
     for record in run.speed()[-_LAST_EPOCHS:]:
