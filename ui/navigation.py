@@ -13,9 +13,10 @@ LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
 
 #: Streamlit writes white on the primary colour in both themes. On the dark theme's,
 #: which is light, that has a contrast of 2.4; the colour of its background has 7.5.
-_DARK_BUTTONS = """<style>
+#: The browser chooses, since the server hears late of another theme.
+_BUTTONS = """<style>
 [data-testid="stBaseButton-primary"]:not(:disabled),
-[data-testid="stMultiSelect"] span[title] { color: #11161f; }
+[data-testid="stMultiSelect"] span[title] { color: light-dark(#ffffff, #11161f); }
 </style>"""
 
 
@@ -33,8 +34,7 @@ def sections() -> list[st.Page]:
 
 def navigation() -> st.Page:
     """Show the menu and return the page that was asked for."""
-    if st.context.theme.type == "dark":
-        st.html(_DARK_BUTTONS)
+    st.html(_BUTTONS)
     return st.navigation(sections(), position="top")
 
 
