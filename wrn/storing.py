@@ -5,11 +5,10 @@ the very images that the card reports.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any, cast
 
-from wrn import weights
+from wrn import naming, weights
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
@@ -17,8 +16,6 @@ from wrn.evaluation import Evaluation, evaluate, load_weights
 from wrn.recipes import RECIPES, note
 from wrn.runs import Run
 from wrn.stored import ENDING, models_folder
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def store(
@@ -107,10 +104,9 @@ def store(
 
 
 def _checked_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not naming.is_name(name):
         raise ConfigError(
-            "The name of stored weights must be of letters, digits, dots, dashes and "
-            f"underscores, at most 100. Received: {name!r:.200}"
+            f"The name of stored weights must be {naming.RULE}. Received: {name!r:.200}"
         )
     return name
 

@@ -2,20 +2,18 @@
 
 import json
 import os
-import re
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wrn import naming
 from wrn.config import ModelConfig, OutputConfig, RunConfig, runs_folder
 from wrn.errors import RunError
 from wrn.runs.files import replace_file
 from wrn.runs.run import Run
 from wrn.runs.status import Status
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 #: Beside the run folders: how fast this machine is, by precision.
 _SPEED_FILE = "speed.json"
@@ -90,7 +88,7 @@ class RunStore:
             path
             for path in self.root.iterdir()
             if path.is_dir()
-            and _NAME.fullmatch(path.name)
+            and naming.is_name(path.name)
             and ((path / "config.json").exists() or (path / "status.json").exists())
         ]
         return [Run(path) for path in sorted(paths, key=_made, reverse=True)]
@@ -202,10 +200,9 @@ class RunStore:
 
 def _checked_name(name: str) -> str:
     """Return a name that cannot leave the runs folder."""
-    if not _NAME.fullmatch(name):
+    if not naming.is_name(name):
         raise RunError(
-            "A run's name must be 1 to 100 letters, digits, dots, dashes and "
-            f"underscores, the first a letter or digit. Received: {name!r:.120}"
+            f"A run's name must be {naming.RULE}. Received: {name!r:.120}"
         )
     return name
 
