@@ -21,9 +21,9 @@ from wrn.data import load_cached, select
 from wrn.devices import choose
 from wrn.errors import ConfigError
 from wrn.model import build_model
+from wrn.randomness import AUGMENTATION, image_order, step_seed
 from wrn.runs import RunStore
 from wrn.schedule import learning_rate
-from wrn.session import AUGMENTATION, image_order, step_seed
 
 pytestmark = pytest.mark.slow
 
@@ -258,7 +258,8 @@ tf.config.set_logical_device_configuration(
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import load_cached
 from wrn.devices import choose
-from wrn.session import Session, image_order
+from wrn.randomness import image_order
+from wrn.session import Session
 
 class Overflowing(Session):
     def _losses(self, targets, logits):

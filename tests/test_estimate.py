@@ -157,7 +157,8 @@ import numpy as np
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import CLASS_NAMES, Dataset, Images
 from wrn.devices import choose
-from wrn.session import Session, image_order
+from wrn.randomness import image_order
+from wrn.session import Session
 
 random = np.random.default_rng(0)
 

@@ -11,8 +11,9 @@ from tests.test_training import small
 from wrn import augmentation
 from wrn.config import DataConfig, TrainConfig
 from wrn.devices import choose
+from wrn.randomness import mixup_share
 from wrn.schedule import mixes
-from wrn.session import Session, mixup_share
+from wrn.session import Session
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0])

@@ -21,8 +21,9 @@ from wrn.errors import ConfigError, RunError, WeightsError
 from wrn.evaluation import evaluate, load_weights
 from wrn.model import build_model
 from wrn.preprocessing import GcnZca, KerasZca, MeanStd
+from wrn.randomness import image_order, step_seed
 from wrn.runs import RunStore, Status
-from wrn.session import Session, image_order, step_seed
+from wrn.session import Session
 from wrn.training import train
 from wrn.wiring import FAMILIES
 

@@ -29,8 +29,9 @@ from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import Dataset, load_cached
 from wrn.devices import Devices, choose
 from wrn.errors import ConfigError, RunError
+from wrn.randomness import image_order
 from wrn.runs import RunStore
-from wrn.session import Session, image_order
+from wrn.session import Session
 from wrn.speed import TRAINING_PASSES
 
 #: Seconds that one measurement of one round lasts at least: a few steps. Shorter

@@ -10,7 +10,8 @@ from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import CLASS_NAMES, Dataset, Images
 from wrn.devices import choose
 from wrn.pace import Pace
-from wrn.session import Session, image_order
+from wrn.randomness import image_order
+from wrn.session import Session
 from wrn.speed import TRAINING_PASSES, Speed
 
 #: What is trained: a network of middling size, so that the figure goes for others.

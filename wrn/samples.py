@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from wrn.augmentation import augment
 from wrn.config import DataConfig, TrainConfig
 from wrn.data import Dataset, Images, select
+from wrn.randomness import AUGMENTATION, image_order, step_seed
 from wrn.schedule import image_size
-from wrn.session import AUGMENTATION, image_order, step_seed
 
 #: Images whose mean color fills blanked squares. The training takes the mean of all;
 #: to the eye it is the same.

@@ -26,13 +26,11 @@ from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
 from wrn.preprocessing import Preprocessing, fit_preprocessing
+from wrn.randomness import AUGMENTATION, DROPOUT, mixup_share, step_seed
 from wrn.schedule import averaging_start, image_size, mixes
 from wrn.sharpness import with_weights, worst_nearby
 from wrn.weights import Recognized, fill
 from wrn.wiring import wiring_of
-
-#: Separate streams of random numbers, so that none repeats another.
-ORDER, AUGMENTATION, DROPOUT, MIXUP = 0, 1, 2, 3
 
 
 class Session:
@@ -330,48 +328,6 @@ class Session:
         variables = self.model.non_trainable_variables
         for variable, mean in zip(variables, self._means(), strict=True):
             variable.assign(mean)
-
-
-def image_order(seed: int, epoch: int, images: int, used: int) -> NDArray[np.int32]:
-    """Return the order of the images in an epoch.
-
-    Args:
-        seed: The training's seed.
-        epoch: Epochs done before.
-        images: Number of training images.
-        used: How many of them the whole batches of the epoch hold.
-
-    Returns:
-        int32 (used,), no image twice.
-    """
-    generator = np.random.default_rng([seed, ORDER, epoch])
-    return generator.permutation(images)[:used].astype(np.int32)
-
-
-def step_seed(seed: int, stream: int, step: int) -> tuple[int, int]:
-    """Return the two int32 that seed one stream of random numbers in one step."""
-    drawn = np.random.SeedSequence([seed, stream, step]).generate_state(2, np.uint32)
-    first, second = drawn.view(np.int32)
-    return int(first), int(second)
-
-
-def mixup_share(seed: int, step: int, alpha: float) -> float:
-    """Draw the share that the images of a step keep of themselves in a blend.
-
-    Args:
-        seed: The training's seed.
-        step: Steps done before.
-        alpha: Parameter of the symmetric beta distribution, above 0.
-
-    Returns:
-        0.5 to 1: which of two images is called the first is of no matter, and so the
-        first is the one of which there is more.
-
-    Source:
-        Zhang et al., arXiv:1710.09412; one share a batch, as in their code.
-    """
-    drawn = np.random.default_rng([seed, MIXUP, step]).beta(alpha, alpha)
-    return max(drawn, 1.0 - drawn)
 
 
 def _on_each_replica(strategy: Any, array: NDArray[Any]) -> Any:

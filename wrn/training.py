@@ -27,8 +27,9 @@ from wrn.devices import Devices, choose
 from wrn.errors import ConfigError, DivergedError, RunError, WeightsError
 from wrn.pace import Pace
 from wrn.preprocessing import Preprocessing, read_preprocessing
+from wrn.randomness import image_order
 from wrn.schedule import drop_epochs, learning_rate
-from wrn.session import Session, image_order
+from wrn.session import Session
 from wrn.wiring import wiring_of
 
 #: Points on the curve of each epoch.
