@@ -236,6 +236,9 @@ def test_confusion_matrix_of_many_classes_carries_no_numbers():
 def test_per_class_accuracy_in_percent_and_a_class_without_images():
     figure = charts.per_class_accuracy([0.5, float("nan"), 1.0], CLASSES)
     (bars,) = figure.data
+    # Plotly writes no number into a bar of no length.
+    zero = charts.per_class_accuracy([0.5, float("nan"), 0.0], CLASSES).data[0]
+    assert zero.textposition == ("auto", "auto", "outside")
     assert list(bars.y) == ["cat", "dog (no images)", "frog"]
     assert bars.x[0] == 0.5
     assert "%" in bars.texttemplate

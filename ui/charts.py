@@ -366,7 +366,8 @@ def per_class_accuracy(
         orientation="h",
         marker={"color": TRAIN_COLOR},
         texttemplate="%{x:.1%}",
-        textposition="auto",
+        # A bar of no length has no inside to write in.
+        textposition=["outside" if value == 0 else "auto" for value in values],
         textangle=0,
         hovertemplate="<b>%{y}</b>: %{x:.2%}<extra></extra>",
     )
