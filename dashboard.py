@@ -6,6 +6,7 @@ from ui import address, after_rerun, navigation
 
 after_rerun.spare_modules()
 after_rerun.spare_keras()
+after_rerun.keep_clicks()
 st.set_page_config(page_title="Wide ResNets", page_icon=navigation.LOGO, layout="wide")
 st.logo(navigation.LOGO, size="large")
 page = navigation.navigation()

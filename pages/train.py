@@ -15,9 +15,12 @@ st.caption("Choose the settings of a training, start it and watch the network le
 
 jobs = manager()
 with st.expander("New training", expanded=not jobs.live()):
-    config = run_form()
-    if config:
-        estimate_line(jobs, config)
+    # One place for all that comes and goes above the button: were the button's own to
+    # move, the browser would draw it anew and might lose a click.
+    with st.container():
+        config = run_form()
+        if config:
+            estimate_line(jobs, config)
     start_button(jobs, config)
 
 run = current_run(jobs)

@@ -30,6 +30,7 @@ class Server:
     url: str
     process: subprocess.Popen[bytes]
     runs: Path
+    log: Path
 
 
 @contextlib.contextmanager
@@ -55,9 +56,9 @@ def serve(home: Path, script: str = "dashboard.py") -> Iterator[Server]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(f"http://127.0.0.1:{port}", process, home / "runs")
+    server = Server(f"http://127.0.0.1:{port}", process, home / "runs", log)
     try:
-        _wait_for_health(server, log)
+        _wait_for_health(server)
         yield server
     finally:
         process.terminate()
@@ -68,7 +69,7 @@ def serve(home: Path, script: str = "dashboard.py") -> Iterator[Server]:
             process.wait()
 
 
-def _wait_for_health(server: Server, log: Path) -> None:
+def _wait_for_health(server: Server) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
@@ -79,7 +80,7 @@ def _wait_for_health(server: Server, log: Path) -> None:
             time.sleep(0.05)
         else:
             return
-    pytest.fail(f"The server did not start:\n{log.read_text()}")
+    pytest.fail(f"The server did not start:\n{server.log.read_text()}")
 
 
 def visit(page: Page, url: str) -> None:

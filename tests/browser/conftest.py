@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Page,
     Response,
     expect,
@@ -45,17 +46,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-FAILED = pytest.StashKey[bool]()
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell what a person would have seen when a test failed."""
     report = yield
-    if report.when == "call":
-        item.stash[FAILED] = report.failed
+    if report.when == "call" and report.failed:
+        for fixture in getattr(item, "funcargs", {}).values():
+            if isinstance(fixture, Page):
+                report.sections.append(("Page", _last_sight(fixture, item.name)))
+            elif isinstance(fixture, Server):
+                report.sections.append(("Server", fixture.log.read_text()[-4000:]))
     return report
+
+
+def _last_sight(page: Page, name: str) -> str:
+    """Keep a picture of a page; return its address and text."""
+    try:
+        ARTIFACTS.mkdir(exist_ok=True)
+        page.screenshot(path=ARTIFACTS / f"failed-{name}.png")
+        return f"{page.url}\n{page.locator('body').inner_text(timeout=5_000)}"
+    except Error as error:
+        return f"It could not be looked at: {error}"
 
 
 @pytest.fixture(scope="session")
@@ -113,11 +126,10 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(context: BrowserContext) -> Iterator[Page]:
     """Return an empty page that watches for outside requests and errors.
 
-    A test names its server before the page, so that the page is closed first. Of a
-    test that failed, a picture of the page's last state is kept.
+    A test names its server before the page, so that the page is closed first.
     """
     page = context.new_page()
     outside: list[str] = []
@@ -131,9 +143,6 @@ def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Pa
     page.on("console", lambda m: _is_error(m) and errors.append(m.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
-    if request.node.stash.get(FAILED, False):
-        ARTIFACTS.mkdir(exist_ok=True)
-        page.screenshot(path=ARTIFACTS / f"failed-{request.node.name}.png")
     page.close()
     assert outside == []
     assert errors == []

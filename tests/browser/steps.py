@@ -13,7 +13,7 @@ GRAPH = """([name, nodes]) => [...document.querySelectorAll("*")].some(element =
         `[role=img][aria-label^="${name}: "]`);
     return graph?.querySelectorAll(".node").length >= nodes;
 })"""
-CHART = "Loss, accuracy and learning rate of"
+CHART = "[role=figure][aria-label^='Loss, accuracy and learning rate of']"
 
 
 def wait_for_graph(page: Page, network: str, nodes: int = 1) -> None:
@@ -26,7 +26,7 @@ def state(page: Page, name: str) -> Locator:
 
 
 def chart(page: Page) -> Locator:
-    return page.get_by_role("figure", name=re.compile(CHART))
+    return page.locator(CHART)
 
 
 def reached(page: Page) -> float:
@@ -38,19 +38,22 @@ def reached(page: Page) -> float:
 
 
 def wait_until_reached(page: Page, place: float) -> None:
-    expect(chart(page)).to_be_visible(timeout=60_000)
-    page.wait_for_function(
-        "([div, place]) => div._fullData && div._fullData[0].x.at(-1) >= place",
-        arg=[chart(page).element_handle(), place],
-        timeout=60_000,
-    )
+    _wait_for_chart(page, "chart._fullData[0].x.at(-1) >= wanted", place)
 
 
 def wait_for_points(page: Page, count: int) -> None:
+    _wait_for_chart(page, "chart._fullData[0].x.length >= wanted", count)
+
+
+def _wait_for_chart(page: Page, condition: str, wanted: float) -> None:
     expect(chart(page)).to_be_visible(timeout=60_000)
+    # Looked up each time: another run's chart takes the place of the one before.
     page.wait_for_function(
-        "([div, count]) => div._fullData && div._fullData[0].x.length >= count",
-        arg=[chart(page).element_handle(), count],
+        f"""([selector, wanted]) => {{
+            const chart = document.querySelector(selector);
+            return chart?._fullData && {condition};
+        }}""",
+        arg=[CHART, wanted],
         timeout=60_000,
     )
 
@@ -85,10 +88,7 @@ def zoom(page: Page) -> list[float]:
     page.mouse.move(box["x"] + box["width"] / 2, middle)
     page.mouse.move(box["x"] + box["width"] * 2 / 3, middle)
     page.mouse.up()
-    page.wait_for_function(
-        "([div, start]) => div.layout.xaxis.range[0] > start",
-        arg=[chart(page).element_handle(), before],
-    )
+    _wait_for_chart(page, "chart.layout.xaxis.range[0] > wanted", before)
     return shown_range(page)
 
 

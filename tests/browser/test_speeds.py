@@ -16,11 +16,12 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.browsing import ARTIFACTS, Server, serve, settled, visit
 from tests.browser.steps import (
-    chart,
     press,
+    reached,
     start_training,
     wait_for_graph,
     wait_for_points,
+    wait_until_reached,
 )
 from tests.training_fakes import epoch_record, step_record
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
@@ -139,14 +140,10 @@ def test_a_live_update(browser, long_run, told):
     first = len(received)
     computed = computing(server)
     for step in range(1, 6):
-        shown = chart(page).evaluate("div => div._fullData[0].x.at(-1)")
+        shown = reached(page)
         before = sum(received)
         run.record(step_record(EPOCHS, step))
-        page.wait_for_function(
-            "([div, last]) => div._fullData[0].x.at(-1) > last",
-            arg=[chart(page).element_handle(), shown],
-            timeout=60_000,
-        )
+        wait_until_reached(page, shown + 1e-6)
         updates.append(sum(received) - before)
     # The page is updated every second, whether there is a new point or not.
     drawn = sum(size > CHART_BYTES for size in received[first:])
