@@ -18,7 +18,7 @@ from tests.training_fakes import (
     wait_for,
 )
 from ui.run_details import metrics_csv
-from ui.run_view import curve_points, epochs_done
+from ui.run_view import epochs_done
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.jobs import manager
 from wrn.recipes import note
@@ -324,15 +324,6 @@ def test_metrics_as_csv():
     assert rows[2]["kind"] == "epoch"
     assert float(rows[2]["test_accuracy"]) == 0.6
     assert rows[0]["test_accuracy"] == ""
-
-
-def test_points_of_an_epoch_that_has_not_ended():
-    records = [{"kind": "step", "epoch": 1, "step": 5, "train_loss": 2.0}]
-    assert curve_points(records) == []
-    (point,) = curve_points(records, steps=20)
-    assert point["epoch"] == 0.25
-    assert point["loss"] == 2.0
-    assert point["accuracy"] is None
 
 
 def test_epochs_done():

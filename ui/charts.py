@@ -6,16 +6,14 @@ of at least 3:1 against both backgrounds.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-Point = Mapping[str, Any]
-#: One array a quantity, with a value for each point.
-Columns = Mapping[str, npt.NDArray[np.float64]]
+from ui.records import Curves
 
 TRAIN_COLOR = "#3b82d6"
 TEST_COLOR = "#e0701f"
@@ -52,9 +50,6 @@ _NO_ZOOM: dict[str, Any] = {
 
 #: Stem, the three groups, head.
 _PART_COLORS = (RUN_COLORS[7], TRAIN_COLOR, RUN_COLORS[2], RUN_COLORS[4], TEST_COLOR)
-
-#: What is measured at a point.
-_QUANTITIES = ("loss", "accuracy", "test_loss", "test_accuracy", "learning_rate")
 
 # The panels from top to bottom: y axis, title and share of the height.
 _PANELS = (
@@ -111,7 +106,7 @@ def group_shares(groups: Mapping[str, tuple[float, float]]) -> go.Figure:
 
 
 def training_curves(
-    points: Iterable[Point],
+    curves: Curves,
     held_out: str = "Test",
     *,
     smoothing: float = 0.0,
@@ -120,11 +115,9 @@ def training_curves(
     """Draw loss, accuracy and learning rate of one run over its epochs.
 
     Args:
-        points: What was measured, in order of time. Each point has `epoch` (a
-            float, in epochs since the start) and any of `loss` and `accuracy` (of
-            the training images), `test_loss` and `test_accuracy` (of the images
-            held out), and `learning_rate`. Accuracies lie between 0 and 1. A value
-            that is missing, `None` or not finite is left out.
+        curves: What was measured: `loss` and `accuracy` (of the training images),
+            `test_loss` and `test_accuracy` (of the images held out) and
+            `learning_rate`. Accuracies lie between 0 and 1.
         held_out: What the images held out are called: "Test" or "Validation".
         smoothing: Weight of the past in `smoothed`, 0 to below 1. Above 0 the curves
             as measured stay behind the smoothed ones, faint.
@@ -136,7 +129,6 @@ def training_curves(
     figure = _panels()
     if log_loss:
         figure.update_layout(yaxis={"type": "log", "rangemode": "normal"})
-    columns = _columns(points)
     for name, prefix, line in (
         ("Train", "", {"color": TRAIN_COLOR, "width": 1.5}),
         (held_out, "test_", {"color": TEST_COLOR, "width": 2}),
@@ -144,7 +136,7 @@ def training_curves(
         for axis, quantity in (("y", "loss"), ("y2", "accuracy")):
             figure.add_trace(
                 _curve(
-                    columns,
+                    curves,
                     prefix + quantity,
                     axis,
                     f"{name} {quantity}",
@@ -158,7 +150,7 @@ def training_curves(
             )
     figure.add_trace(
         _curve(
-            columns,
+            curves,
             "learning_rate",
             "y3",
             "Learning rate",
@@ -169,15 +161,15 @@ def training_curves(
         )
     )
     if smoothing:
-        _smooth(figure, columns, smoothing)
+        _smooth(figure, curves, smoothing)
     return figure
 
 
-def _smooth(figure: go.Figure, columns: Columns, weight: float) -> None:
+def _smooth(figure: go.Figure, curves: Curves, weight: float) -> None:
     """Draw smoothed curves over those of loss and accuracy, which become faint."""
     for curve in figure.data[:4]:
         drawn = _curve(
-            columns,
+            curves,
             curve.uid,
             curve.yaxis,
             f"{curve.name}, smoothed",
@@ -214,13 +206,11 @@ def smoothed(y: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
     return averages
 
 
-def compare_curves(
-    runs: Mapping[str, Iterable[Point]], held_out: str = "Test"
-) -> go.Figure:
+def compare_curves(runs: Mapping[str, Curves], held_out: str = "Test") -> go.Figure:
     """Draw the curves of several runs over each other, one colour a run.
 
     Args:
-        runs: The points of each run by its name, as `training_curves` takes them.
+        runs: The curves of each run by its name, as `training_curves` takes them.
         held_out: What the images held out are called: "Test" or "Validation".
 
     Returns:
@@ -228,10 +218,9 @@ def compare_curves(
         dotted.
     """
     figure = _panels(f"{held_out.lower()} solid, train dotted")
-    for (run, points), color in zip(
+    for (run, curves), color in zip(
         runs.items(), itertools.cycle(RUN_COLORS), strict=False
     ):
-        columns = _columns(points)
         solid: dict[str, Any] = {"color": color, "width": 2}
         dotted: dict[str, Any] = {"color": color, "width": 1.5, "dash": "dot"}
         for quantity, axis, label, line in (
@@ -243,7 +232,7 @@ def compare_curves(
         ):
             figure.add_trace(
                 _curve(
-                    columns,
+                    curves,
                     quantity,
                     axis,
                     f"{run} {label}",
@@ -470,17 +459,8 @@ def decimate(
     return x[kept], y[kept]
 
 
-def _columns(points: Iterable[Point]) -> Columns:
-    """Return each quantity of the points, NaN where a point has none."""
-    points = list(points)
-    return {
-        name: np.array([point.get(name) for point in points], np.float64)
-        for name in ("epoch", *_QUANTITIES)
-    }
-
-
 def _curve(
-    columns: Columns,
+    curves: Curves,
     quantity: str,
     axis: str,
     label: str,
@@ -490,9 +470,7 @@ def _curve(
     **style: Any,
 ) -> go.Scatter:
     """Draw one quantity on a panel, smoothed before it is thinned out."""
-    x, y = columns["epoch"], columns[quantity]
-    usable = np.isfinite(x) & np.isfinite(y)
-    x, y = x[usable], y[usable]
+    x, y = curves[quantity]
     x, y = decimate(x, smoothed(y, smoothing) if smoothing else y, limit)
     number = "%{y:.2%}" if axis == "y2" else "%{y:.4~g}"
     return go.Scatter(
@@ -516,7 +494,14 @@ def _panels(subtitle: str = "") -> go.Figure:
 
     One axis for all: the panels zoom together, and hovering shows all their values.
     """
-    figure = _figure(
+    own: dict[str, dict[str, Any]] = {
+        "y": {},
+        # Without a fixed precision a zoomed axis shows 94.2%, not 94% three times.
+        "y2": {"tickformat": "~%", "minallowed": 0, "maxallowed": 1},
+        "y3": _RATE_TICKS,
+    }
+    # All at once: Plotly takes its time for each change of a figure.
+    return _figure(
         margin={"l": 60, "r": 16, "t": 48, "b": 44},
         hovermode="x unified",
         hoversubplots="axis",
@@ -533,25 +518,29 @@ def _panels(subtitle: str = "") -> go.Figure:
             "rangemode": "tozero",
             "unifiedhovertitle": {"text": "Epoch %{x:.2f}"},
         },
-        # Without a fixed precision a zoomed axis shows 94.2%, not 94% three times.
-        yaxis2={"tickformat": "~%", "minallowed": 0, "maxallowed": 1},
-        yaxis3=_RATE_TICKS,
+        annotations=[
+            {
+                "text": f"{title} ({subtitle})" if subtitle and axis != "y3" else title,
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": domain[1],
+                "yref": "paper",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+            for axis, title, domain in _PANELS
+        ],
+        **{
+            axis.replace("y", "yaxis"): {
+                "anchor": "x",
+                "domain": domain,
+                "rangemode": "tozero",
+                **own[axis],
+            }
+            for axis, _, domain in _PANELS
+        },
     )
-    for axis, title, domain in _PANELS:
-        figure.layout[axis.replace("y", "yaxis")].update(
-            anchor="x", domain=domain, rangemode="tozero"
-        )
-        figure.add_annotation(
-            text=f"{title} ({subtitle})" if subtitle and axis != "y3" else title,
-            x=0,
-            xref="paper",
-            xanchor="left",
-            y=domain[1],
-            yref="paper",
-            yanchor="bottom",
-            showarrow=False,
-        )
-    return figure
 
 
 def _figure(**layout: Any) -> go.Figure:

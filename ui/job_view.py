@@ -95,7 +95,7 @@ def _draw(jobs: JobManager, run: Run, config: RunConfig, status: Status) -> None
     run_view.figures(status, config, records)
     if job:
         machine_line()
-    run_view.curves(run, config, status, records)
+    run_view.run_curves(run, config, status, records)
     run_view.log(run)
     _queue(jobs, run)
 

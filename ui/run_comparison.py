@@ -7,6 +7,7 @@ import streamlit as st
 from ui import run_view, state
 from ui.charts import compare_curves
 from ui.live_chart import live_chart
+from ui.records import curves, figure
 from ui.run_table import Row
 from wrn.config import RunConfig, differences
 
@@ -43,15 +44,15 @@ def compare(row: Row, rows: Sequence[Row]) -> None:
 
 
 def _curves(rows: Sequence[Row]) -> None:
-    points = {}
+    drawn = {}
     for row in rows:
-        steps = run_view.figure(row.status.progress if row.status else None, "steps")
-        points[row.run.name] = run_view.curve_points(row.run.metrics(), steps)
+        steps = figure(row.status.progress if row.status else None, "steps")
+        drawn[row.run.name] = curves(row.run.metrics(), steps)
     live_chart(
-        compare_curves(points),
+        compare_curves(drawn),
         key="comparison",
         height=run_view.CURVES_HEIGHT,
-        alt="Loss, accuracy and learning rate by epoch of " + ", ".join(points),
+        alt="Loss, accuracy and learning rate by epoch of " + ", ".join(drawn),
     )
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from ui import run_view, state
 from ui.job_view import status_of
+from ui.records import figure
 from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import RunError
@@ -186,8 +187,8 @@ def _cells(row: Row, *, titled: bool) -> dict[str, object]:
         if config and status
         else None,
         "Accuracy": _accuracies(row.run) if config else None,
-        "Last": run_view.figure(progress, "test_accuracy"),
-        "Best": run_view.figure(progress, "best_accuracy"),
+        "Last": figure(progress, "test_accuracy"),
+        "Best": figure(progress, "best_accuracy"),
         "Duration": duration(status.seconds) if status else None,
         "Started": run_view.moment(status.created) if status else None,
     }

@@ -4,7 +4,7 @@ Run folders may have been edited by hand: every figure is checked before it is s
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import streamlit as st
 
 from ui.charts import training_curves
 from ui.live_chart import live_chart
+from ui.records import curves, figure
 from ui.state import LOG, LOG_LOSS, SMOOTHING
 from ui.text import literal, percent
 from wrn.config import DataConfig, RunConfig
@@ -118,10 +119,10 @@ def log(run: Run) -> None:
         shown.code(text, language=None, height=260)
 
 
-def curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> None:
+def run_curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> None:
     """Draw the curves of a run. They keep the reader's zoom while points come."""
-    points = curve_points(records, figure(status.progress, "steps"))
-    if not points:
+    drawn = curves(records, figure(status.progress, "steps"))
+    if not any(len(places) for places, _ in drawn.values()):
         st.caption("The curves begin with the first steps.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="large"):
@@ -140,7 +141,7 @@ def curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> N
         log_loss = st.toggle("Logarithmic loss", key=LOG_LOSS, persist_state="session")
     live_chart(
         training_curves(
-            points,
+            drawn,
             held_out_name(config.data),
             smoothing=smoothing,
             log_loss=log_loss,
@@ -149,57 +150,6 @@ def curves(run: Run, config: RunConfig, status: Status, records: list[Any]) -> N
         height=CURVES_HEIGHT,
         alt=f"Loss, accuracy and learning rate of {run.name} by epoch",
     )
-
-
-def curve_points(
-    records: Iterable[Mapping[str, Any]], steps: float | None = None
-) -> list[dict[str, float | None]]:
-    """Turn the records of a run into points for `ui.charts.training_curves`.
-
-    Args:
-        records: What `wrn.runs.Run.metrics` returns.
-        steps: Steps an epoch, for a first epoch that has not ended yet.
-
-    Returns:
-        One point a record, at its place in epochs. Records without a usable place
-        are left out.
-    """
-    records = list(records)
-    for record in records:
-        if record.get("kind") == "epoch":
-            steps = figure(record, "step") or steps
-    points = []
-    for record in records:
-        epoch, step = figure(record, "epoch"), figure(record, "step")
-        if epoch is None:
-            continue
-        if record.get("kind") == "epoch":
-            named = {name: name for name in ("test_loss", "test_accuracy")}
-            place = epoch
-        elif step is not None and steps:
-            named = {
-                "loss": "train_loss",
-                "accuracy": "train_accuracy",
-                "learning_rate": "learning_rate",
-            }
-            place = epoch - 1 + step / steps
-        else:
-            continue
-        point = {name: figure(record, key) for name, key in named.items()}
-        points.append({"epoch": place, **point})
-    return points
-
-
-def figure(record: Mapping[str, Any] | None, name: str) -> float | None:
-    """Return a number of a record; `None` if it is missing or no usable number."""
-    # Plain types first: a page asks for some 40,000 of these every second.
-    if type(record) is not dict and not isinstance(record, Mapping):
-        return None
-    value = record.get(name)
-    if type(value) is not float and type(value) is not int:
-        return None
-    # False for NaN too.
-    return float(value) if abs(value) < 1e15 else None
 
 
 def accuracies(run: Run) -> list[float]:
