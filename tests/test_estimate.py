@@ -100,6 +100,13 @@ def test_the_whole_training_takes_its_epochs():
     assert told.precision == "bfloat16"
 
 
+def test_what_a_teacher_takes_is_not_counted_and_said_so():
+    alone, taught = (estimate(config(teacher=file), speed()) for file in ("", "a.h5"))
+    assert taught.seconds == alone.seconds
+    assert str(taught).count("without the teacher's") == 2
+    assert "teacher" not in str(alone)
+
+
 def test_without_a_speed_only_the_memory_is_told(monkeypatch):
     monkeypatch.setattr(module, "available_memory", lambda: 23_000_000_000)
     told = estimate(config(precision="float32"), None)

@@ -48,5 +48,21 @@ def test_failures(error, cause, advice):
     assert bool(failure.advice) == bool(advice)
 
 
+@pytest.mark.parametrize(
+    ("files", "advice"),
+    [
+        ({"teacher": "a.h5"}, "Train again with another teacher, or with none."),
+        (
+            {"teacher": "a.h5", "initial_weights": "b.h5"},
+            "Train again with other initial_weights or another teacher, or with none.",
+        ),
+        ({}, ""),
+    ],
+)
+def test_the_files_of_a_training_are_named(files, advice):
+    config = RunConfig(model=CONFIG.model, data=CONFIG.data, train=TrainConfig(**files))
+    assert explain(WeightsError("Not read."), config).advice == advice
+
+
 def test_settings_that_cannot_be_read_are_no_second_failure():
     assert "batch_size 64 in place of 128" in explain(MemoryError()).advice

@@ -77,6 +77,12 @@ def test_steps_of_two_gradients_are_counted_as_such():
     assert images_per_second(known(config(), RunStore())) == pytest.approx(1000)
 
 
+def test_a_run_with_a_teacher_tells_nothing():
+    """How much of its time was the teacher's is not known."""
+    past("taught", 500.0, config(teacher="large.weights.h5"))
+    assert known(config(), RunStore()) is None
+
+
 def test_only_the_last_epochs_count():
     run = past("long", 10.0, epochs=range(1, 4))
     for epoch in range(4, 9):

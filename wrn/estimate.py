@@ -71,6 +71,8 @@ class Estimate:
         precision: The arithmetic of the layers that was counted with.
         on_gpu: Whether a GPU will be used, as far as can be told.
         speed: Where the time comes from.
+        has_teacher: Whether there is a teacher, whose time and memory are not counted:
+            they depend on what its file holds.
     """
 
     seconds_per_epoch: float | None
@@ -80,6 +82,7 @@ class Estimate:
     precision: str
     on_gpu: bool
     speed: Speed | None
+    has_teacher: bool = False
 
     def __str__(self) -> str:
         """Return the figures in one line for people."""
@@ -87,8 +90,10 @@ class Estimate:
         if self.seconds_per_epoch is not None and self.seconds is not None:
             time = f"About {duration(self.seconds_per_epoch)} per epoch"
             time += f", {duration(self.seconds)} in all"
+            time += ", without the teacher's share" if self.has_teacher else ""
         memory = f"about {gigabytes(self.memory_bytes)} of "
         memory += "GPU memory" if self.on_gpu else "memory"
+        memory += ", without the teacher's" if self.has_teacher else ""
         if self.available_bytes is not None:
             memory += f" (of {gigabytes(self.available_bytes)} free)"
         return f"{time} · {memory}"
@@ -132,6 +137,7 @@ def estimate(config: RunConfig, speed: Speed | None) -> Estimate:
         precision=precision,
         on_gpu=on_gpu,
         speed=speed,
+        has_teacher=bool(config.train.teacher),
     )
 
 

@@ -61,8 +61,10 @@ def _advice(error: BaseException, config: RunConfig) -> str:
             f"Train again with another source than {config.data.source}; synthetic "
             "needs no download."
         )
-    if isinstance(error, WeightsError) and train.initial_weights:
-        return "Train again with other initial_weights, or with none."
+    files = ["other initial_weights"] if train.initial_weights else []
+    files += ["another teacher"] if train.teacher else []
+    if isinstance(error, WeightsError) and files:
+        return f"Train again with {' or '.join(files)}, or with none."
     if isinstance(error, ConfigError):
         return "Train again with another value of the setting that is named."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

@@ -21,6 +21,7 @@ from wrn.collective import means, of_chief
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
+from wrn.distillation import Teacher, TeacherFile, distances
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
@@ -57,6 +58,7 @@ class Session:
         devices: Devices,
         preprocessing: Preprocessing | None = None,
         initial: Recognized | None = None,
+        teacher: TeacherFile | None = None,
     ) -> None:
         """Build everything. See `wrn.training.train` for what is refused.
 
@@ -67,6 +69,7 @@ class Session:
             preprocessing: What was fitted before, if the training goes on.
             initial: The weights to start from, of the same network; by default they
                 are drawn at random.
+            teacher: A network whose answers are learned besides the labels.
         """
         self.config = config
         self.devices = devices
@@ -79,8 +82,11 @@ class Session:
         # the next epoch's order puts other images there.
         self.steps = len(self.split.train) // self.batch_size
         images = self.split.train.images
-        self.preprocessing = preprocessing or fit_preprocessing(
-            config.data.preprocessing, images
+        # A teacher sees what the student sees, so that must be what it knows.
+        self.preprocessing = (
+            preprocessing
+            or (teacher and teacher.preprocessing)
+            or fit_preprocessing(config.data.preprocessing, images)
         )
         average_start = averaging_start(config.train, self.steps)
         # Outside the strategy: each worker measures all of them, alike.
@@ -101,6 +107,7 @@ class Session:
             )
             if initial:
                 fill(self.model, initial)
+            self._teacher = teacher and Teacher(teacher, devices.policy)
             self.sgd = build_optimizer(config.train)
             self.optimizer: Any = self.sgd
             if devices.precision == "float16":
@@ -248,15 +255,16 @@ class Session:
         """
         variables = self.model.trainable_variables
         weights = [variable.value for variable in variables]
+        taught = self._teacher.logits(batch) if self._teacher else None
         with tf.GradientTape() as tape:
-            loss_sum, logits, loss = self._forward(batch, targets, seed, mixed)
+            loss_sum, logits, loss = self._forward(batch, targets, seed, mixed, taught)
         gradients = tape.gradient(loss, weights)
         if radius := self.config.train.sam_radius:
             # Every replica looks around by its own images, as in the paper.
             weights = worst_nearby(weights, gradients, radius)
             with tf.GradientTape() as tape, with_weights(self.model, weights):
                 tape.watch(weights)
-                loss = self._forward(batch, targets, seed, mixed)[-1]
+                loss = self._forward(batch, targets, seed, mixed, taught)[-1]
             gradients = tape.gradient(loss, weights)
         if self.devices.precision == "float16":
             gradients = _overflowing_together(gradients)
@@ -265,9 +273,17 @@ class Session:
         return loss_sum, tf.reduce_sum(tf.cast(predicted == targets, tf.int32))
 
     def _forward(
-        self, batch: Any, targets: Any, seed: Any, mixed: Any
+        self, batch: Any, targets: Any, seed: Any, mixed: Any, taught: Any
     ) -> tuple[Any, Any, Any]:
-        """Return loss sum, logits, and the loss to take the gradient of."""
+        """Return loss sum, logits, and the loss to take the gradient of.
+
+        Args:
+            batch: Preprocessed images.
+            targets: int32 (n,), their labels.
+            seed: Of dropout.
+            mixed: See `_replica_step`.
+            taught: The teacher's logits for the batch, `None` without one.
+        """
         with dropout_seed(seed):
             logits = tf.cast(self.model(batch, training=True), tf.float32)
         losses = self._losses(targets, logits)
@@ -275,6 +291,10 @@ class Session:
             # Linear in the targets, so this is the loss of blended targets.
             others = self._losses(targets[::-1], logits)
             losses = mixed * losses + (1.0 - mixed) * others
+        if taught is not None:
+            train = self.config.train
+            far = distances(logits, taught, train.temperature)
+            losses = (1.0 - train.teacher_share) * losses + train.teacher_share * far
         loss_sum = tf.reduce_sum(losses)
         loss = loss_sum / self.batch_size
         if self.devices.precision == "float16":

@@ -24,6 +24,7 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
+from wrn.distillation import TeacherFile, read_teacher
 from wrn.errors import ConfigError, DivergedError, RunError, WeightsError
 from wrn.pace import Pace
 from wrn.preprocessing import Preprocessing, read_preprocessing
@@ -187,10 +188,12 @@ def train(
     Raises:
         ConfigError: If the batch cannot be shared evenly among the devices, or the
             data has another number of classes than the network, or the wiring takes
-            full-size images only, or the initial weights are of another network.
+            full-size images only, or the initial weights are of another network, or
+            the teacher does not suit (`wrn.distillation.read_teacher`).
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
-        WeightsError: If the file of the initial weights cannot be read.
+        WeightsError: If the file of the initial weights or of the teacher cannot be
+            read.
         ClusterError: If another worker was lost.
     """
     devices = devices or choose(config.train.precision, config.train.devices)
@@ -262,7 +265,10 @@ class _Training:
         initial, origin = (None, None) if stored else initial_weights(config)
         if stored:
             origin = stored.metadata.get("initial")
-        self.session = Session(config, dataset, devices, fitted, initial)
+        teacher = read_teacher(config)
+        if stored and teacher:
+            self.check_teacher(stored, teacher)
+        self.session = Session(config, dataset, devices, fitted, initial, teacher)
         self.metadata = {
             "model": config.model.to_dict(),
             "wiring": wiring_of(config).to_dict(),
@@ -277,6 +283,8 @@ class _Training:
         }
         if origin:
             self.metadata["initial"] = origin
+        if teacher:
+            self.metadata["teacher"] = teacher.origin
         if stored:
             self.restore(stored)
         run.rewind(self.state.records)
@@ -474,6 +482,16 @@ class _Training:
             if fitted.kind != self.config.data.preprocessing:
                 raise WeightsError(f"its images were preprocessed by {fitted.kind}")
         return fitted
+
+    def check_teacher(self, stored: weights.WeightFile, teacher: TeacherFile) -> None:
+        """Refuse to go on with another teacher than the training began with."""
+        before = stored.metadata.get("teacher")
+        digest = before.get("sha256") if isinstance(before, dict) else None
+        if digest != teacher.origin["sha256"]:
+            raise RunError(
+                "To resume, teacher must be the file that the training began with. "
+                f"Received: {self.config.train.teacher}, which has changed"
+            )
 
     def restore(self, checkpoint: weights.WeightFile) -> None:
         """Take up the checkpoint."""

@@ -196,6 +196,30 @@ class TrainConfig(Config):
         "A weight file of the same network to start from. Empty draws the weights at "
         "random, as in the paper.",
     )
+    teacher: str = option(
+        "",
+        "Teacher",
+        "A weight file of a trained network, as a rule of a larger one, whose answers "
+        "are learned besides the labels (knowledge distillation). Each step takes its "
+        "forward pass, too. Empty, as in the paper, for none.",
+    )
+    teacher_share: float = option(
+        0.9,
+        "Teacher's share",
+        "Share of the loss that is the distance to the teacher's answers; the rest is "
+        "that of the labels. 0.9 is usual. Counts only where there is a teacher.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    temperature: float = option(
+        4.0,
+        "Temperature",
+        "What the logits of both are divided by before they are compared: the higher, "
+        "the more the unlikely classes count. 4 is usual. Counts only where there is a "
+        "teacher.",
+        minimum=0.1,
+        maximum=100.0,
+    )
     precision: str = option(
         "auto",
         "Precision",
@@ -228,4 +252,7 @@ class TrainConfig(Config):
 
     def without_paths(self) -> "TrainConfig":
         """Return the settings as others may see them: files by their names alone."""
-        return self.replace(initial_weights=PurePath(self.initial_weights).name)
+        return self.replace(
+            initial_weights=PurePath(self.initial_weights).name,
+            teacher=PurePath(self.teacher).name,
+        )

@@ -1,0 +1,281 @@
+"""Knowledge distillation, against the same done by hand."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import ROOT
+from tests.test_training import assert_same_arrays, small
+from wrn import storing, weights
+from wrn.config import DataConfig, ModelConfig
+from wrn.devices import choose
+from wrn.distillation import distances, read_teacher
+from wrn.errors import ConfigError, RunError, WeightsError
+from wrn.model import build_model
+from wrn.preprocessing import MeanStd, PerImage
+from wrn.runs import RunStore, Status
+from wrn.session import Session
+from wrn.training import train
+from wrn.wiring import AUTHORS, FAMILIES, wiring_of
+
+#: Not the statistics of any images at hand.
+STATISTICS = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))
+TEACHER = ModelConfig(depth=10, widen_factor=2)
+SHARE, TEMPERATURE = 0.7, 3.0
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def distances_by_hand(logits, taught, temperature):
+    wanted = softmax(taught.astype(np.float64) / temperature)
+    found = softmax(logits.astype(np.float64) / temperature)
+    return temperature**2 * (wanted * np.log(wanted / found)).sum(axis=1)
+
+
+def some_logits():
+    generator = np.random.default_rng(3)
+    return generator.normal(0, 4, (2, 6, 10)).astype(np.float32)
+
+
+def test_distances_are_divergences_of_softened_probabilities():
+    logits, taught = some_logits()
+    for temperature in (1.0, TEMPERATURE):
+        expected = distances_by_hand(logits, taught, temperature)
+        assert expected.min() > 0.1
+        found = distances(logits, taught, temperature)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(distances(taught, taught, 2.0), 0.0, atol=1e-5)
+
+
+def test_their_gradient_is_the_difference_of_the_probabilities():
+    """Equation 2 of the paper, times the temperature squared."""
+    logits, taught = some_logits()
+    with tf.GradientTape() as tape:
+        variable = tf.Variable(logits)
+        total = tf.reduce_sum(distances(variable, taught, TEMPERATURE))
+    expected = TEMPERATURE * (
+        softmax(logits / TEMPERATURE) - softmax(taught / TEMPERATURE)
+    )
+    np.testing.assert_allclose(tape.gradient(total, variable), expected, atol=1e-5)
+
+
+def write_teacher(path, config=TEACHER, wiring=AUTHORS, preprocessing=STATISTICS):
+    """Write a network of random weights with what it did to its images."""
+    model = build_model(config, wiring, seed=7)
+    # So that its answers are not all alike.
+    dense = model.get_layer("dense")
+    dense.kernel.assign(10 * dense.kernel)
+    metadata = {
+        "model": config.to_dict(),
+        "wiring": wiring.to_dict(),
+        "train": {"seed": 7},
+        "commit": "abc",
+    }
+    if preprocessing:
+        metadata["preprocessing"] = preprocessing.to_dict()
+    weights.save(path, model, metadata)
+    return model
+
+
+def distilling(path, **settings):
+    """Return the settings of a training by a teacher, on images as they are."""
+    config = small(
+        dropout=0.0,
+        teacher=str(path),
+        teacher_share=SHARE,
+        temperature=TEMPERATURE,
+        **settings,
+    )
+    data = DataConfig(source="synthetic", flip=False, crop_padding=0)
+    return dataclasses.replace(config, data=data)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "large.weights.h5"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_step_descends_the_loss_of_labels_and_teacher(dataset, path, smoothing):
+    teacher = write_teacher(path)
+    config = distilling(path, weight_decay=0.0, label_smoothing=smoothing)
+    session = Session(config, dataset, choose("float32"), teacher=read_teacher(config))
+    images = STATISTICS.apply(dataset.train.images[:40].astype(np.float32))
+    labels = dataset.train.labels[:40].astype(np.int32)
+    twin = build_model(config.model, wiring_of(config))
+    twin.set_weights(session.model.get_weights())
+    taught = teacher(images, training=False)
+    targets = np.full((40, 10), smoothing / 10, np.float32)
+    targets[np.arange(40), labels] += 1 - smoothing
+    with tf.GradientTape() as tape:
+        logits = twin(images, training=True)
+        of_labels = -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1)
+        wanted = tf.nn.softmax(taught / TEMPERATURE)
+        # Less the teacher's entropy, which has no gradient.
+        of_teacher = -tf.reduce_sum(
+            wanted * tf.nn.log_softmax(logits / TEMPERATURE), axis=1
+        )
+        loss = tf.reduce_mean(
+            (1 - SHARE) * of_labels + SHARE * TEMPERATURE**2 * of_teacher
+        )
+    gradients = tape.gradient(loss, twin.trainable_variables)
+    before = [np.asarray(variable) for variable in twin.trainable_variables]
+    told, _ = session.step(0, np.arange(40, dtype=np.int32), 0.1)
+    far = distances_by_hand(logits.numpy(), taught.numpy(), TEMPERATURE)
+    expected = (1 - SHARE) * of_labels.numpy() + SHARE * far
+    assert told == pytest.approx(expected.sum(), rel=1e-4)
+    for variable, weight, gradient in zip(
+        session.model.trainable_variables, before, gradients, strict=True
+    ):
+        # The first step of Nesterov, from a velocity of zero.
+        expected = -0.1 * 1.9 * gradient.numpy()
+        # Here and there an activation that is all but 0 is cut off by one alone.
+        np.testing.assert_allclose(
+            variable - weight, expected, atol=2e-2 * np.abs(expected).max()
+        )
+
+
+# Every replica computes the distance for its own images. Loss sums are compared.
+TWO_DEVICES = """
+import sys
+import numpy as np
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+from tests.test_distillation import *
+from wrn.data import load_cached
+
+path = Path(sys.argv[1])
+teacher = write_teacher(path)
+config = distilling(path, devices="cpu:0,cpu:1")
+config = dataclasses.replace(
+    config, train=config.train.replace(teacher_share=1.0, sam_radius=0.05)
+)
+dataset = load_cached("synthetic")
+devices = choose("float32", "cpu:0,cpu:1")
+session = Session(config, dataset, devices, teacher=read_teacher(config))
+twin = build_model(config.model, wiring_of(config))
+twin.set_weights(session.model.get_weights())
+images = STATISTICS.apply(dataset.train.images[:40].astype(np.float32))
+expected = sum(
+    distances_by_hand(
+        twin(half, training=True).numpy(),
+        teacher(half, training=False).numpy(),
+        TEMPERATURE,
+    ).sum()
+    for half in (images[:20], images[20:])
+)
+told, _ = session.step(0, np.arange(40, dtype=np.int32), 0.1)
+np.testing.assert_allclose(told, expected, rtol=1e-4)
+"""
+
+
+@pytest.mark.slow
+def test_on_two_devices_each_asks_the_teacher_about_its_own_images(path):
+    subprocess.run(
+        [sys.executable, "-c", f"from pathlib import Path\n{TWO_DEVICES}", str(path)],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+def test_resumed_it_ends_exactly_like_uninterrupted(store, dataset, path):
+    write_teacher(path)
+    config = distilling(path, mixup=0.3, first_size=24)
+    whole, parts = store.create(config, "whole"), store.create(config, "parts")
+    train(config, dataset, whole)
+    asked = iter(range(1000))
+    train(config, dataset, parts, should_stop=lambda: next(asked) == 5)
+    assert train(config, dataset, parts).finished
+    assert_same_arrays(whole.last_weights, parts.last_weights)
+
+
+@pytest.mark.slow
+def test_it_is_not_resumed_with_another_teacher_or_without(store, dataset, path):
+    write_teacher(path)
+    config = distilling(path)
+    run = store.create(config, "parts")
+    asked = iter(range(1000))
+    train(config, dataset, run, should_stop=lambda: next(asked) == 2)
+    write_teacher(path, ModelConfig(depth=10, widen_factor=1))
+    with pytest.raises(RunError, match=r"began with.*large\.weights\.h5, which has"):
+        train(config, dataset, run)
+    path.unlink()
+    with pytest.raises(WeightsError, match=r"large\.weights\.h5"):
+        train(config, dataset, run)
+
+
+@pytest.mark.slow
+def test_file_and_card_tell_of_the_teacher_and_of_no_path(
+    store, dataset, path, tmp_path, monkeypatch
+):
+    write_teacher(path)
+    config = distilling(path, epochs=1)
+    run = store.create(config, "student")
+    train(config, dataset, run)
+    told = weights.read(run.last_weights).metadata
+    assert told["teacher"]["file"] == "large.weights.h5"
+    assert told["teacher"]["train"]["seed"] == 7
+    # The student sees what the teacher knows.
+    assert told["preprocessing"] == STATISTICS.to_dict()
+    monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
+    run.write_status(Status(state="finished"))
+    card = storing.store(run, "synthetic", folder=tmp_path / "models")
+    assert card["teacher"] == told["teacher"]
+    assert card["settings"]["train"]["teacher"] == "large.weights.h5"
+    assert str(tmp_path) not in json.dumps([card, told])
+
+
+@pytest.mark.parametrize(
+    ("teacher", "settings", "refusal", "message"),
+    [
+        (
+            {"config": ModelConfig(depth=10, widen_factor=1, classes=100)},
+            {},
+            ConfigError,
+            r"teacher must know 10 classes\. Received: .*, which knows 100",
+        ),
+        (
+            {"wiring": FAMILIES["asmith26"]},
+            {"first_size": 24},
+            ConfigError,
+            r"first_size must be 32 with the teacher .*Received: 24",
+        ),
+        (
+            {"preprocessing": PerImage()},
+            {},
+            ConfigError,
+            r"per-image for .*Received: mean-std",
+        ),
+        ({"preprocessing": None}, {}, WeightsError, r"must tell how its images were"),
+    ],
+)
+def test_a_teacher_that_does_not_suit_is_refused(
+    path, teacher, settings, refusal, message
+):
+    write_teacher(path, **teacher)
+    with pytest.raises(refusal, match=message):
+        read_teacher(distilling(path, **settings))
+
+
+def test_without_a_teacher_there_is_none():
+    assert read_teacher(small()) is None
