@@ -23,8 +23,9 @@ test: $(VENV)/dev.stamp  ## lint, types and all tests, a real browser included
 	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS)
 	@# With a filter there may be none of them (pytest's 5).
 	$(PYTEST) -m "speed and not long" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
-	@# One after the other: a browser and its server want both cores.
-	$(PYTEST) -m "browser and not speed and not long" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+	@# The tests of a file share a server.
+	$(PYTEST) -n 2 --dist loadfile -m "browser and not speed and not long" $(ARGS) \
+		$(if $(ARGS),|| [ $$? = 5 ])
 
 check: lint types  ## lint, types and the fast tests: under a minute
 	$(PYTEST) -n 2 -m "not slow and not browser and not long" $(ARGS)
