@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from ui import address, after_rerun, navigation
+from ui import address, after_rerun, navigation, replaced_runs
 
 after_rerun.spare_modules()
 after_rerun.spare_keras()
-after_rerun.keep_clicks()
+replaced_runs.keep_clicks()
 st.set_page_config(page_title="Wide ResNets", page_icon=navigation.LOGO, layout="wide")
 st.logo(navigation.LOGO, size="large")
 page = navigation.navigation()

@@ -1,6 +1,7 @@
 """Knowledge distillation, against the same done by hand."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from wrn import storing, weights
 from wrn.config import DataConfig, ModelConfig
 from wrn.devices import choose
 from wrn.distillation import distances, read_teacher
-from wrn.errors import ConfigError, RunError, WeightsError
+from wrn.errors import ConfigError, WeightsError
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd, PerImage
 from wrn.runs import RunStore, Status
@@ -86,7 +87,7 @@ def write_teacher(path, config=TEACHER, wiring=AUTHORS, preprocessing=STATISTICS
     return model
 
 
-def distilling(path, **settings):
+def distilling(path, preprocessing="mean-std", **settings):
     """Return the settings of a training by a teacher, on images as they are."""
     config = small(
         dropout=0.0,
@@ -95,7 +96,9 @@ def distilling(path, **settings):
         temperature=TEMPERATURE,
         **settings,
     )
-    data = DataConfig(source="synthetic", flip=False, crop_padding=0)
+    data = DataConfig(
+        source="synthetic", preprocessing=preprocessing, flip=False, crop_padding=0
+    )
     return dataclasses.replace(config, data=data)
 
 
@@ -109,88 +112,137 @@ def store(tmp_path):
     return RunStore(tmp_path / "runs")
 
 
+def session_of(config, dataset, folder, precision="float32", devices="auto"):
+    chosen = choose(precision, devices)
+    teacher = read_teacher(config, folder / "kept.weights.h5")
+    return Session(config, dataset, chosen, teacher=teacher)
+
+
+def first_images(dataset, count=40):
+    """Return images as the student and the teacher see them, and labels."""
+    images = STATISTICS.apply(dataset.train.images[:count].astype(np.float32))
+    return images, dataset.train.labels[:count].astype(np.int32)
+
+
+def loss_by_hand(logits, taught, labels, smoothing):
+    """Return the loss of each image, less what has no gradient, as tensors."""
+    targets = np.full(logits.shape, smoothing / 10, np.float32)
+    targets[np.arange(len(labels)), labels] += 1 - smoothing
+    of_labels = -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1)
+    wanted = tf.nn.softmax(taught / TEMPERATURE)
+    of_teacher = -tf.reduce_sum(
+        wanted * tf.nn.log_softmax(logits / TEMPERATURE), axis=1
+    )
+    far = distances_by_hand(logits.numpy(), taught.numpy(), TEMPERATURE)
+    told = (1 - SHARE) * of_labels.numpy() + SHARE * far
+    return (1 - SHARE) * of_labels + SHARE * TEMPERATURE**2 * of_teacher, told
+
+
+def assert_first_step(model, before, gradients):
+    """Compare with the first step of Nesterov, from a velocity of zero."""
+    for variable, weight, gradient in zip(
+        model.trainable_variables, before, gradients, strict=True
+    ):
+        expected = -0.1 * 1.9 * gradient
+        wrong = np.linalg.norm(np.asarray(variable) - weight - expected)
+        # Here and there an activation that is all but 0 is cut off by one alone.
+        assert wrong < 2e-2 * np.linalg.norm(expected)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_a_step_descends_the_loss_of_labels_and_teacher(dataset, path, smoothing):
+@pytest.mark.parametrize(("smoothing", "radius"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.3)])
+def test_a_step_descends_the_loss_of_labels_and_teacher(
+    dataset, path, tmp_path, smoothing, radius
+):
     teacher = write_teacher(path)
-    config = distilling(path, weight_decay=0.0, label_smoothing=smoothing)
-    session = Session(config, dataset, choose("float32"), teacher=read_teacher(config))
-    images = STATISTICS.apply(dataset.train.images[:40].astype(np.float32))
-    labels = dataset.train.labels[:40].astype(np.int32)
+    config = distilling(
+        path, weight_decay=0.0, label_smoothing=smoothing, sam_radius=radius
+    )
+    session = session_of(config, dataset, tmp_path)
+    images, labels = first_images(dataset)
     twin = build_model(config.model, wiring_of(config))
     twin.set_weights(session.model.get_weights())
     taught = teacher(images, training=False)
-    targets = np.full((40, 10), smoothing / 10, np.float32)
-    targets[np.arange(40), labels] += 1 - smoothing
-    with tf.GradientTape() as tape:
-        logits = twin(images, training=True)
-        of_labels = -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1)
-        wanted = tf.nn.softmax(taught / TEMPERATURE)
-        # Less the teacher's entropy, which has no gradient.
-        of_teacher = -tf.reduce_sum(
-            wanted * tf.nn.log_softmax(logits / TEMPERATURE), axis=1
-        )
-        loss = tf.reduce_mean(
-            (1 - SHARE) * of_labels + SHARE * TEMPERATURE**2 * of_teacher
-        )
-    gradients = tape.gradient(loss, twin.trainable_variables)
+
+    def gradients_and_losses():
+        with tf.GradientTape() as tape:
+            logits = twin(images, training=True)
+            losses, told = loss_by_hand(logits, taught, labels, smoothing)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, twin.trainable_variables)
+        return [gradient.numpy() for gradient in gradients], told
+
     before = [np.asarray(variable) for variable in twin.trainable_variables]
+    gradients, expected = gradients_and_losses()
+    if radius:
+        # The gradient is taken where the loss is highest nearby.
+        norm = np.sqrt(sum((each.astype(np.float64) ** 2).sum() for each in gradients))
+        for variable, weight, gradient in zip(
+            twin.trainable_variables, before, gradients, strict=True
+        ):
+            variable.assign(weight + radius * gradient / norm)
+        plain, (gradients, _) = gradients, gradients_and_losses()
+        # Else a step without it would pass.
+        assert np.linalg.norm(gradients[0] - plain[0]) > np.linalg.norm(plain[0]) / 5
     told, _ = session.step(0, np.arange(40, dtype=np.int32), 0.1)
-    far = distances_by_hand(logits.numpy(), taught.numpy(), TEMPERATURE)
-    expected = (1 - SHARE) * of_labels.numpy() + SHARE * far
     assert told == pytest.approx(expected.sum(), rel=1e-4)
-    for variable, weight, gradient in zip(
-        session.model.trainable_variables, before, gradients, strict=True
-    ):
-        # The first step of Nesterov, from a velocity of zero.
-        expected = -0.1 * 1.9 * gradient.numpy()
-        # Here and there an activation that is all but 0 is cut off by one alone.
-        np.testing.assert_allclose(
-            variable - weight, expected, atol=2e-2 * np.abs(expected).max()
-        )
+    assert_first_step(session.model, before, gradients)
 
 
-# Every replica computes the distance for its own images. Loss sums are compared.
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_other_precisions_tell_about_the_same(dataset, path, tmp_path, precision):
+    write_teacher(path)
+    told = []
+    for each in ("float32", precision):
+        session = session_of(distilling(path), dataset, tmp_path, each)
+        told.append(session.step(0, np.arange(40, dtype=np.int32), 0.1)[0])
+    assert told[1] == pytest.approx(told[0], rel=0.05)
+    assert told[1] != told[0]
+
+
+# Every replica normalizes and compares its own images.
 TWO_DEVICES = """
-import sys
-import numpy as np
 import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
+import sys
+from pathlib import Path
 from tests.test_distillation import *
 from wrn.data import load_cached
 
 path = Path(sys.argv[1])
 teacher = write_teacher(path)
-config = distilling(path, devices="cpu:0,cpu:1")
-config = dataclasses.replace(
-    config, train=config.train.replace(teacher_share=1.0, sam_radius=0.05)
-)
+config = distilling(path, devices="cpu:0,cpu:1", weight_decay=0.0)
 dataset = load_cached("synthetic")
-devices = choose("float32", "cpu:0,cpu:1")
-session = Session(config, dataset, devices, teacher=read_teacher(config))
+session = session_of(config, dataset, path.parent, devices="cpu:0,cpu:1")
 twin = build_model(config.model, wiring_of(config))
 twin.set_weights(session.model.get_weights())
-images = STATISTICS.apply(dataset.train.images[:40].astype(np.float32))
-expected = sum(
-    distances_by_hand(
-        twin(half, training=True).numpy(),
-        teacher(half, training=False).numpy(),
-        TEMPERATURE,
-    ).sum()
-    for half in (images[:20], images[20:])
-)
+before = [np.asarray(variable) for variable in twin.trainable_variables]
+images, labels = first_images(dataset)
+gradients, expected = 0, 0
+for half in (slice(20), slice(20, 40)):
+    taught = teacher(images[half], training=False)
+    with tf.GradientTape() as tape:
+        logits = twin(images[half], training=True)
+        losses, by_hand = loss_by_hand(logits, taught, labels[half], 0.0)
+        loss = tf.reduce_sum(losses) / 40
+    found = tape.gradient(loss, twin.trainable_variables)
+    found = [each.numpy() for each in found]
+    gradients = [a + b for a, b in zip(gradients, found)] if gradients else found
+    expected += by_hand.sum()
 told, _ = session.step(0, np.arange(40, dtype=np.int32), 0.1)
 np.testing.assert_allclose(told, expected, rtol=1e-4)
+assert_first_step(session.model, before, gradients)
 """
 
 
 @pytest.mark.slow
 def test_on_two_devices_each_asks_the_teacher_about_its_own_images(path):
     subprocess.run(
-        [sys.executable, "-c", f"from pathlib import Path\n{TWO_DEVICES}", str(path)],
+        [sys.executable, "-c", TWO_DEVICES, str(path)],
         check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         timeout=300,
@@ -199,29 +251,16 @@ def test_on_two_devices_each_asks_the_teacher_about_its_own_images(path):
 
 @pytest.mark.slow
 def test_resumed_it_ends_exactly_like_uninterrupted(store, dataset, path):
+    """The run keeps its teacher: the file is needed no more."""
     write_teacher(path)
     config = distilling(path, mixup=0.3, first_size=24)
     whole, parts = store.create(config, "whole"), store.create(config, "parts")
     train(config, dataset, whole)
     asked = iter(range(1000))
     train(config, dataset, parts, should_stop=lambda: next(asked) == 5)
+    path.unlink()
     assert train(config, dataset, parts).finished
     assert_same_arrays(whole.last_weights, parts.last_weights)
-
-
-@pytest.mark.slow
-def test_it_is_not_resumed_with_another_teacher_or_without(store, dataset, path):
-    write_teacher(path)
-    config = distilling(path)
-    run = store.create(config, "parts")
-    asked = iter(range(1000))
-    train(config, dataset, run, should_stop=lambda: next(asked) == 2)
-    write_teacher(path, ModelConfig(depth=10, widen_factor=1))
-    with pytest.raises(RunError, match=r"began with.*large\.weights\.h5, which has"):
-        train(config, dataset, run)
-    path.unlink()
-    with pytest.raises(WeightsError, match=r"large\.weights\.h5"):
-        train(config, dataset, run)
 
 
 @pytest.mark.slow
@@ -234,7 +273,10 @@ def test_file_and_card_tell_of_the_teacher_and_of_no_path(
     train(config, dataset, run)
     told = weights.read(run.last_weights).metadata
     assert told["teacher"]["file"] == "large.weights.h5"
+    assert told["teacher"]["model"]["widen_factor"] == 2
     assert told["teacher"]["train"]["seed"] == 7
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told["teacher"]["sha256"] == digest
     # The student sees what the teacher knows.
     assert told["preprocessing"] == STATISTICS.to_dict()
     monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
@@ -264,9 +306,15 @@ def test_file_and_card_tell_of_the_teacher_and_of_no_path(
             {"preprocessing": PerImage()},
             {},
             ConfigError,
-            r"per-image for .*Received: mean-std",
+            r"trained with preprocessing mean-std, .*, trained with per-image",
         ),
-        ({"preprocessing": None}, {}, WeightsError, r"must tell how its images were"),
+        (
+            {},
+            {"preprocessing": "keras-zca"},
+            ConfigError,
+            r"mean-std for .*Received: keras-zca",
+        ),
+        ({"preprocessing": None}, {}, WeightsError, r"teacher must be .*tells how"),
     ],
 )
 def test_a_teacher_that_does_not_suit_is_refused(
@@ -274,8 +322,18 @@ def test_a_teacher_that_does_not_suit_is_refused(
 ):
     write_teacher(path, **teacher)
     with pytest.raises(refusal, match=message):
-        read_teacher(distilling(path, **settings))
+        read_teacher(distilling(path, **settings), path.with_name("kept.weights.h5"))
 
 
-def test_without_a_teacher_there_is_none():
-    assert read_teacher(small()) is None
+@pytest.mark.parametrize("content", [None, b"no weights"])
+def test_a_file_that_is_none_is_named(path, content):
+    kept = path.with_name("kept.weights.h5")
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"^teacher .*large\.weights\.h5: "):
+        read_teacher(distilling(path), kept)
+    assert not kept.exists()
+
+
+def test_without_a_teacher_there_is_none(tmp_path):
+    assert read_teacher(small(), tmp_path / "kept.weights.h5") is None

@@ -32,7 +32,7 @@ class ResourceExhaustedError(Exception):
         (ResourceExhaustedError("OOM"), "out of memory", "widen_factor below 10"),
         (DivergedError("It is nan."), "It is nan.", "learning_rate below 30"),
         (DataError("None there."), "None there.", "another source than /nowhere"),
-        (WeightsError("Not read."), "Not read.", "other initial_weights"),
+        (WeightsError("Not read."), "Not read.", "another file"),
         (ConfigError("depth is odd"), "depth is odd", "another value of the setting"),
         (ClusterError("Start all again"), "Start all again", ""),
         (OSError(errno.ENOSPC, "No space left", "x"), "No space left: x", "Make room"),
@@ -46,22 +46,6 @@ def test_failures(error, cause, advice):
     assert "\n" not in failure.cause
     assert advice in failure.advice
     assert bool(failure.advice) == bool(advice)
-
-
-@pytest.mark.parametrize(
-    ("files", "advice"),
-    [
-        ({"teacher": "a.h5"}, "Train again with another teacher, or with none."),
-        (
-            {"teacher": "a.h5", "initial_weights": "b.h5"},
-            "Train again with other initial_weights or another teacher, or with none.",
-        ),
-        ({}, ""),
-    ],
-)
-def test_the_files_of_a_training_are_named(files, advice):
-    config = RunConfig(model=CONFIG.model, data=CONFIG.data, train=TrainConfig(**files))
-    assert explain(WeightsError("Not read."), config).advice == advice
 
 
 def test_settings_that_cannot_be_read_are_no_second_failure():

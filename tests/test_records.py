@@ -74,3 +74,11 @@ def test_numbers_are_taken_as_they_are(value):
 
 def test_a_record_that_is_none():
     assert figure(None, "loss") is None
+
+
+@pytest.mark.parametrize("steps", [0, 0.5, -4, 1e-300])
+def test_an_epoch_of_less_than_a_step_has_no_places(steps):
+    records = [step(1, 2, train_loss=1.0), epoch(1, steps, test_loss=1.0)]
+    drawn = listed(curves(records, steps))
+    assert drawn["loss"] == ([], [])
+    assert drawn["test_loss"] == ([1.0], [1.0])

@@ -1,4 +1,4 @@
-"""What Streamlit does after every rerun, made harmless to trainings and to clicks.
+"""What Streamlit does after every rerun, made harmless to a training.
 
 It collects all garbage (`runner.postScriptGC`), and while it does nothing else runs:
 50 ms with its own modules loaded, 170 ms with TensorFlow's. Modules stay until the
@@ -8,27 +8,18 @@ It also calls `keras.backend.clear_session()`, which throws away the state of ev
 thread, not its own alone (keras/src/backend/common/global_state.py). A layer that a
 training compiles at that moment forgets its precision, and the training fails: its
 weights are float32, its inputs bfloat16.
-
-And it takes what was clicked as dealt with. A click that comes while a part of the page
-is updated starts a run of its own beside that of the part (`runner.fastReruns`); ended
-after the other has begun, the part's run made the page forget the click.
 """
 
 import gc
 import sys
-from typing import Any
 
 from streamlit.runtime.scriptrunner import script_runner
-from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 #: So many more modules are worth it. What else lives at that moment is taken out, too,
 #: and is not freed if it ever becomes part of a cycle: it must not happen often.
 _MORE_MODULES = 300
 
 _modules_spared = 0
-
-_Runner: Any = script_runner.ScriptRunner
-_finish = _Runner._on_script_finished
 
 
 def spare_modules() -> None:
@@ -44,23 +35,6 @@ def spare_keras() -> None:
     """Keep Streamlit from clearing Keras's session, in the whole process."""
     # There is no setting for it. The function's other half is for Matplotlib.
     script_runner._clean_problem_modules = _clean_nothing
-
-
-def keep_clicks() -> None:
-    """Let a run that another one has replaced leave what was clicked to that one.
-
-    Takes effect for the whole process; a second call does nothing.
-    """
-    _Runner._on_script_finished = _finish_replaced
-
-
-def _finish_replaced(
-    runner: Any, context: Any, event: Any, premature_stop: bool, descriptor: Any
-) -> None:
-    # A run is asked to stop before another one takes its place. One that was stopped
-    # early leaves the state of the page alone; so does now one that ends by itself.
-    replaced = runner._requests._state == ScriptRequestType.STOP
-    _finish(runner, context, event, premature_stop or replaced, descriptor)
 
 
 def _clean_nothing() -> None:

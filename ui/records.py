@@ -48,9 +48,8 @@ def curves(records: Iterable[Mapping[str, Any]], steps: float | None = None) -> 
     of_steps = [record for record in records if record.get("kind") != "epoch"]
     for record in of_epochs:
         steps = figure(record, "step") or steps
-    places = (
-        _column(of_steps, "epoch") - 1 + _column(of_steps, "step") / (steps or np.nan)
-    )
+    whole = steps if steps and steps >= 1 else np.nan
+    places = _column(of_steps, "epoch") - 1 + _column(of_steps, "step") / whole
     return _pairs(places, of_steps, _OF_STEPS) | _pairs(
         _column(of_epochs, "epoch"), of_epochs, _OF_EPOCHS
     )
@@ -70,7 +69,7 @@ def _pairs(
 
 
 def _column(records: Sequence[Mapping[str, Any]], name: str) -> npt.NDArray[np.float64]:
-    """Do for each record what `figure` does, in a tenth of the time; NaN for `None`.
+    """Do for each record what `figure` does, in a fraction of the time; NaN for `None`.
 
     A page asks for some 40,000 numbers every second.
     """

@@ -12,6 +12,8 @@ Source:
 """
 
 import hashlib
+import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,21 +24,21 @@ from wrn import weights
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.errors import ConfigError, WeightsError
 from wrn.model import build_model
-from wrn.preprocessing import Preprocessing, read_preprocessing
+from wrn.preprocessing import KINDS, Preprocessing, read_preprocessing
 
-#: What a teacher's file tells of its training, for the files of its students.
-_TOLD = ("train", "result", "commit")
+#: What a teacher's file tells of itself, for the files of its students.
+_TOLD = ("model", "train", "data", "result", "commit", "initial", "teacher")
 
 
 @dataclass(frozen=True)
 class TeacherFile:
-    """A teacher, as read of its file.
+    """A teacher, as read from its file.
 
     Attributes:
         recognized: Network and weights.
         preprocessing: What is done to its images first.
-        origin: The `file`'s name and `sha256`, and what it tells of its own training:
-            `train`, `result`, `commit`.
+        origin: The `file`'s name and `sha256`, and what it tells of itself: `model`,
+            `train`, `data`, `result`, `commit`, and `initial` and `teacher` in turn.
     """
 
     recognized: weights.Recognized
@@ -44,11 +46,35 @@ class TeacherFile:
     origin: dict[str, Any]
 
 
-def read_teacher(config: RunConfig) -> TeacherFile | None:
-    """Read the teacher of a training, if it has one.
+def keep_teacher(config: RunConfig, kept: Path) -> None:
+    """Copy the teacher's file to a run, which needs it again when it resumes.
+
+    Args:
+        config: All settings of the training; it may have no teacher.
+        kept: Where to. A file that is there stays.
+
+    Raises:
+        WeightsError: If the file cannot be read or holds no Wide ResNet.
+    """
+    path = config.train.teacher
+    if not path or kept.exists():
+        return
+    # First what it is: another program's file may have any size.
+    weights.read_named("teacher", path)
+    copy = kept.with_name(f".{uuid.uuid4().hex}")
+    shutil.copyfile(path, copy)
+    copy.replace(kept)
+
+
+def read_teacher(config: RunConfig, kept: Path) -> TeacherFile | None:
+    """Read the teacher of a training.
 
     Args:
         config: All settings of the training.
+        kept: Where the run keeps the file; copied to it at the training's beginning.
+
+    Returns:
+        The teacher; `None` if the training has none.
 
     Raises:
         ConfigError: If the teacher knows another number of classes, or its images
@@ -58,8 +84,8 @@ def read_teacher(config: RunConfig) -> TeacherFile | None:
     path = config.train.teacher
     if not path:
         return None
-    file = weights.read(path)
-    found = weights.recognize(file)
+    keep_teacher(config, kept)
+    file, found = weights.read_named("teacher", str(kept))
     if found.config.classes != config.model.classes:
         raise ConfigError(
             f"teacher must know {config.model.classes} classes. Received: {path}, "
@@ -70,22 +96,38 @@ def read_teacher(config: RunConfig) -> TeacherFile | None:
             f"first_size must be {FULL_SIZE} with the teacher {path}, whose dense "
             f"layer takes every pixel. Received: {config.train.first_size}"
         )
+    preprocessing = _preprocessing(file, config)
+    with kept.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    origin = {"file": Path(path).name, "sha256": digest}
+    origin |= {key: file.metadata[key] for key in _TOLD if key in file.metadata}
+    return TeacherFile(found, preprocessing, origin)
+
+
+def _preprocessing(file: weights.WeightFile, config: RunConfig) -> Preprocessing:
+    """Return the teacher's preprocessing, which the student's images have, too."""
+    path = config.train.teacher
     stored = file.metadata.get("preprocessing")
     if stored is None:
         raise WeightsError(
-            "A teacher's file must tell how its images were preprocessed, as those do "
-            f"that this project has trained. Received: {path}, which does not"
+            "teacher must be a file that tells how its images were preprocessed, as "
+            f"those do that this project has trained. Received: {path}, which does not"
         )
-    preprocessing = read_preprocessing(stored, file.preprocessing)
+    try:
+        preprocessing = read_preprocessing(stored, file.preprocessing)
+    except WeightsError as error:
+        raise WeightsError(f"teacher {path}: {error}") from error
+    if preprocessing.kind not in KINDS:
+        raise ConfigError(
+            f"teacher must have been trained with preprocessing {', '.join(KINDS)}. "
+            f"Received: {path}, trained with {preprocessing.kind}"
+        )
     if preprocessing.kind != config.data.preprocessing:
         raise ConfigError(
             "preprocessing must be the teacher's, which sees the same images: "
             f"{preprocessing.kind} for {path}. Received: {config.data.preprocessing}"
         )
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    origin = {"file": Path(path).name, "sha256": digest}
-    origin |= {key: file.metadata[key] for key in _TOLD if key in file.metadata}
-    return TeacherFile(found, preprocessing, origin)
+    return preprocessing
 
 
 class Teacher:
@@ -103,7 +145,14 @@ class Teacher:
         weights.fill(self._model, recognized)
 
     def logits(self, batch: Any) -> Any:
-        """Return float32 (n, classes) for preprocessed images."""
+        """Return what the network says of images.
+
+        Args:
+            batch: Preprocessed, float32 (n, size, size, 3).
+
+        Returns:
+            float32 (n, classes), through which no gradient flows.
+        """
         return tf.stop_gradient(tf.cast(self._model(batch, training=False), tf.float32))
 
 

@@ -127,7 +127,7 @@ class Execution:
         self.change(device=devices.description)
         self.run.log(devices.description)
         if devices.workers > 1:
-            lead(devices, config, self.run.last_weights)
+            lead(devices, config, self.run)
         dataset = load_cached(config.data.source)
         recorder = _Recorder(self.run, config)
         try:
@@ -155,6 +155,7 @@ class _Recorder:
         self.run = run
         self.last_weights = run.last_weights
         self.best_weights = run.best_weights
+        self.teacher_weights = run.teacher_weights
         self.events: Any = None
         self.wanted = config.output.tensorboard
         self.epochs = config.train.epochs

@@ -61,10 +61,8 @@ def _advice(error: BaseException, config: RunConfig) -> str:
             f"Train again with another source than {config.data.source}; synthetic "
             "needs no download."
         )
-    files = ["other initial_weights"] if train.initial_weights else []
-    files += ["another teacher"] if train.teacher else []
-    if isinstance(error, WeightsError) and files:
-        return f"Train again with {' or '.join(files)}, or with none."
+    if isinstance(error, WeightsError):
+        return "Train again with another file in the setting that is named, or none."
     if isinstance(error, ConfigError):
         return "Train again with another value of the setting that is named."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

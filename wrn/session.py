@@ -165,7 +165,8 @@ class Session:
             learning_rate: Learning rate of this step.
 
         Returns:
-            The sum of the images' losses, and how many were classified rightly.
+            The sum of the images' losses, with a teacher the distances to its answers
+            in part, and how many were classified rightly.
         """
         seed = self.config.train.seed
         seeds = [step_seed(seed, stream, number) for stream in (AUGMENTATION, DROPOUT)]
@@ -275,14 +276,18 @@ class Session:
     def _forward(
         self, batch: Any, targets: Any, seed: Any, mixed: Any, taught: Any
     ) -> tuple[Any, Any, Any]:
-        """Return loss sum, logits, and the loss to take the gradient of.
+        """Compute the loss of one replica's images.
 
         Args:
-            batch: Preprocessed images.
+            batch: Preprocessed, float32 (n, size, size, 3).
             targets: int32 (n,), their labels.
-            seed: Of dropout.
+            seed: int32 (2,), of dropout.
             mixed: See `_replica_step`.
-            taught: The teacher's logits for the batch, `None` without one.
+            taught: The teacher's logits, float32 (n, classes); `None` without one.
+
+        Returns:
+            The sum of the images' losses, the logits, float32 (n, classes), and the
+            share of the batch's mean loss to take the gradient of.
         """
         with dropout_seed(seed):
             logits = tf.cast(self.model(batch, training=True), tf.float32)

@@ -24,7 +24,7 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
-from wrn.distillation import TeacherFile, read_teacher
+from wrn.distillation import read_teacher
 from wrn.errors import ConfigError, DivergedError, RunError, WeightsError
 from wrn.pace import Pace
 from wrn.preprocessing import Preprocessing, read_preprocessing
@@ -37,7 +37,7 @@ from wrn.wiring import wiring_of
 RECORDS_PER_EPOCH = 40
 
 #: What a weight file tells of its training, and a training that starts from it keeps.
-_ORIGIN = ("train", "data", "result", "commit", "initial")
+_ORIGIN = ("train", "data", "result", "commit", "initial", "teacher")
 
 #: What reading a checkpoint that somebody changed can raise.
 _DAMAGES = (OSError, KeyError, ValueError, TypeError, AttributeError)
@@ -53,6 +53,10 @@ class Recorder(Protocol):
     @property
     def best_weights(self) -> Path:
         """The weights with the best accuracy measured so far."""
+
+    @property
+    def teacher_weights(self) -> Path:
+        """Where the teacher's file is kept, if the training has one."""
 
     def record(self, metrics: dict[str, Any]) -> None:
         """Append one record of metrics."""
@@ -216,7 +220,8 @@ def initial_weights(
 
     Returns:
         The weights, and where they come from: the `file` and what it tells of its
-        own training, `train`, `data`, `result`, `commit`, and `initial` in turn.
+        own training, `train`, `data`, `result`, `commit`, and `initial` and `teacher`
+        in turn.
 
     Raises:
         ConfigError: If they are of another network, or of another wiring.
@@ -225,8 +230,7 @@ def initial_weights(
     path = config.train.initial_weights
     if not path:
         return None, None
-    file = weights.read(path)
-    found = weights.recognize(file)
+    file, found = weights.read_named("initial_weights", path)
     wanted = config.model.replace(dropout=found.config.dropout)
     if found.config != wanted or found.wiring != wiring_of(config):
         raise ConfigError(
@@ -265,9 +269,7 @@ class _Training:
         initial, origin = (None, None) if stored else initial_weights(config)
         if stored:
             origin = stored.metadata.get("initial")
-        teacher = read_teacher(config)
-        if stored and teacher:
-            self.check_teacher(stored, teacher)
+        teacher = read_teacher(config, run.teacher_weights)
         self.session = Session(config, dataset, devices, fitted, initial, teacher)
         self.metadata = {
             "model": config.model.to_dict(),
@@ -482,16 +484,6 @@ class _Training:
             if fitted.kind != self.config.data.preprocessing:
                 raise WeightsError(f"its images were preprocessed by {fitted.kind}")
         return fitted
-
-    def check_teacher(self, stored: weights.WeightFile, teacher: TeacherFile) -> None:
-        """Refuse to go on with another teacher than the training began with."""
-        before = stored.metadata.get("teacher")
-        digest = before.get("sha256") if isinstance(before, dict) else None
-        if digest != teacher.origin["sha256"]:
-            raise RunError(
-                "To resume, teacher must be the file that the training began with. "
-                f"Received: {self.config.train.teacher}, which has changed"
-            )
 
     def restore(self, checkpoint: weights.WeightFile) -> None:
         """Take up the checkpoint."""

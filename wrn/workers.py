@@ -1,7 +1,8 @@
 """How the chief of several workers hands on a run, and how the others take part.
 
-The chief alone has the run folder. It sends the settings and the checkpoint to the
-others, so no folder need be shared; the images must lie at the same path everywhere.
+The chief alone has the run folder. It sends the settings, the checkpoint and the
+teacher to the others, so no folder need be shared; the images, and a file of initial
+weights, must lie at the same path everywhere.
 """
 
 import dataclasses
@@ -15,24 +16,28 @@ from wrn.collective import broadcast, lost_workers_named
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import Devices
-from wrn.training import Outcome, train
+from wrn.distillation import keep_teacher
+from wrn.training import Outcome, Recorder, train
 
 
-def lead(devices: Devices, config: RunConfig, checkpoint: Path) -> None:
+def lead(devices: Devices, config: RunConfig, run: Recorder) -> None:
     """Send the other workers what `follow` waits for.
 
     Args:
         devices: The chief's.
         config: The run's settings.
-        checkpoint: What the run resumes from, if it exists.
+        run: The run, with what it resumes from, if it does, and its teacher.
 
     Raises:
         ClusterError: If a worker was lost.
+        WeightsError: If the teacher's file cannot be read.
     """
+    keep_teacher(config, run.teacher_weights)
     settings = {"config": config.to_dict(), "precision": devices.precision}
     with lost_workers_named(devices):
         broadcast(devices, json.dumps(settings).encode())
-        broadcast(devices, checkpoint.read_bytes() if checkpoint.exists() else b"")
+        for file in (run.last_weights, run.teacher_weights):
+            broadcast(devices, file.read_bytes() if file.exists() else b"")
 
 
 def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> Outcome:
@@ -56,8 +61,9 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
         config = RunConfig.from_dict(settings["config"])
         devices = dataclasses.replace(devices, precision=settings["precision"])
         run = _NoRun(Path(folder))
-        if checkpoint := broadcast(devices, b""):
-            run.last_weights.write_bytes(checkpoint)
+        for file in (run.last_weights, run.teacher_weights):
+            if content := broadcast(devices, b""):
+                file.write_bytes(content)
         dataset = load_cached(config.data.source)
         return train(config, dataset, run, should_stop=should_stop, devices=devices)
 
@@ -68,6 +74,7 @@ class _NoRun:
     def __init__(self, folder: Path) -> None:
         self.last_weights = folder / "last.weights.h5"
         self.best_weights = folder / "best.weights.h5"
+        self.teacher_weights = folder / "teacher.weights.h5"
 
     def record(self, metrics: dict[str, Any]) -> None:
         pass

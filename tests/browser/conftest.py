@@ -57,7 +57,8 @@ def pytest_runtest_makereport(
             if isinstance(fixture, Page):
                 report.sections.append(("Page", _last_sight(fixture, item.name)))
             elif isinstance(fixture, Server):
-                report.sections.append(("Server", fixture.log.read_text()[-4000:]))
+                log = fixture.log.read_text(errors="replace")
+                report.sections.append(("Server", log[-4000:]))
     return report
 
 

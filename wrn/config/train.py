@@ -206,8 +206,9 @@ class TrainConfig(Config):
     teacher_share: float = option(
         0.9,
         "Teacher's share",
-        "Share of the loss that is the distance to the teacher's answers; the rest is "
-        "that of the labels. 0.9 is usual. Counts only where there is a teacher.",
+        "Share of the training loss that is the distance to the teacher's answers; the "
+        "rest is that of the labels. The loss on test images is that of the labels "
+        "alone. 0.9 is usual. Counts only where there is a teacher.",
         minimum=0.0,
         maximum=1.0,
     )

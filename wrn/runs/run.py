@@ -48,6 +48,11 @@ class Run:
         return self.path / "best.weights.h5"
 
     @property
+    def teacher_weights(self) -> Path:
+        """Where the teacher's file is kept, if the training has one."""
+        return self.path / "teacher.weights.h5"
+
+    @property
     def weights(self) -> list[Path]:
         """The weight files that exist, last first."""
         return [p for p in (self.last_weights, self.best_weights) if p.is_file()]

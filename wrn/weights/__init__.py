@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wrn.architecture import describe
+from wrn.errors import WeightsError
 from wrn.weights.families import differences
 from wrn.weights.formats import FileLayer, WeightFile, read
 from wrn.weights.reading import readings
@@ -27,6 +28,7 @@ __all__ = [
     "fill",
     "inspect",
     "read",
+    "read_named",
     "readings",
     "recognize",
     "report",
@@ -52,6 +54,24 @@ def inspect(path: str | Path) -> dict[str, Any]:
     """
     file = read(path)
     return report(file, recognize(file))
+
+
+def read_named(setting: str, path: str) -> tuple[WeightFile, Recognized]:
+    """Read the file that a setting of a training names, and recognize its network.
+
+    Args:
+        setting: Name of the setting, for messages.
+        path: The file.
+
+    Raises:
+        WeightsError: If it cannot be read or holds no Wide ResNet; the setting and
+            the file are named.
+    """
+    try:
+        file = read(path)
+        return file, recognize(file)
+    except WeightsError as error:
+        raise WeightsError(f"{setting} {path}: {error}") from error
 
 
 def report(file: WeightFile, found: Recognized) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from streamlit.runtime.scriptrunner.script_runner import (  # noqa: E402
     ScriptRunnerEvent,
 )
 
-from ui import after_rerun  # noqa: E402
+from ui import replaced_runs  # noqa: E402
 
 SECONDS = 30.0
 
@@ -45,7 +45,7 @@ def sessions() -> defaultdict[str, Session]:
 def end_late(*, mended: bool) -> None:
     """Let parts end late, with what mends it or without."""
     if mended:
-        after_rerun.keep_clicks()
+        replaced_runs.keep_clicks()
     known = sessions()
     finish = ScriptRunner._on_script_finished
 
