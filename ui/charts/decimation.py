@@ -1,0 +1,38 @@
+"""Thinning out curves without losing their shape."""
+
+import numpy as np
+import numpy.typing as npt
+
+#: Most points that a curve is drawn with.
+POINTS_PER_CURVE = 400
+
+
+def decimate(
+    x: npt.ArrayLike, y: npt.ArrayLike, limit: int = POINTS_PER_CURVE
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Thin out a curve without losing its shape.
+
+    Of each bucket of neighbouring points the lowest and the highest stay, and so do
+    the first and the last point of the curve. The width of the buckets is a power of
+    two: while a curve grows, the points already drawn mostly stay where they are.
+
+    Args:
+        x: Positions, shape (n,).
+        y: Finite values, shape (n,).
+        limit: Most points to keep. At least 4.
+
+    Returns:
+        Positions and values of the points kept, in their order.
+    """
+    x = np.asarray(x, np.float64)
+    y = np.asarray(y, np.float64)
+    if len(y) <= limit:
+        return x, y
+    width = 2
+    while 2 * -(-len(y) // width) + 2 > limit:
+        width *= 2
+    starts = range(0, len(y), width)
+    lowest = [start + int(np.argmin(y[start : start + width])) for start in starts]
+    highest = [start + int(np.argmax(y[start : start + width])) for start in starts]
+    kept = np.unique([0, *lowest, *highest, len(y) - 1])
+    return x[kept], y[kept]
