@@ -6,28 +6,26 @@ on from its checkpoint exactly as if nothing had happened: bit for bit on the CP
 one device (docs/scale.md tells of several).
 """
 
-import json
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from wrn import weights
+from wrn import checkpoint, weights
+from wrn.checkpoint import State, Sums
 from wrn.collective import agreed, lost_workers_named
 from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
 from wrn.distillation import read_teacher
-from wrn.errors import ConfigError, DivergedError, RunError, WeightsError
+from wrn.errors import DivergedError
+from wrn.initial_weights import read_initial_weights
 from wrn.pace import Pace
-from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.randomness import image_order
 from wrn.schedule import drop_epochs, learning_rate
 from wrn.session import Session
@@ -35,12 +33,6 @@ from wrn.wiring import wiring_of
 
 #: Points on the curve of each epoch.
 RECORDS_PER_EPOCH = 40
-
-#: What a weight file tells of its training, and a training that starts from it keeps.
-_ORIGIN = ("train", "data", "result", "commit", "initial", "teacher")
-
-#: What reading a checkpoint that somebody changed can raise.
-_DAMAGES = (OSError, KeyError, ValueError, TypeError, AttributeError)
 
 
 class Recorder(Protocol):
@@ -121,48 +113,6 @@ class Outcome:
     device: str
 
 
-@dataclass
-class _Sums:
-    """Sums over the steps of an interval, from which means are made."""
-
-    loss: float = 0.0
-    correct: int = 0
-    images: int = 0
-
-    def add(self, loss: float, correct: int, images: int) -> None:
-        self.loss += loss
-        self.correct += correct
-        self.images += images
-
-    def means(self) -> dict[str, float]:
-        """Return mean loss and accuracy, rounded to what float32 can tell."""
-        return {
-            "train_loss": round(self.loss / self.images, 7),
-            "train_accuracy": self.correct / self.images,
-        }
-
-
-@dataclass
-class _State:
-    """All that a checkpoint holds besides variables. Plain JSON types."""
-
-    epoch: int = 0
-    step: int = 0
-    records: int = 0
-    test_accuracy: float | None = None
-    best_accuracy: float | None = None
-    interval: _Sums = field(default_factory=_Sums)
-    whole: _Sums = field(default_factory=_Sums)
-
-    @classmethod
-    def from_json(cls, text: str) -> "_State":
-        stored = json.loads(text)
-        sums: dict[str, Any] = {
-            key: _Sums(**stored.pop(key)) for key in ("interval", "whole")
-        }
-        return cls(**stored, **sums)
-
-
 def train(
     config: RunConfig,
     dataset: Dataset,
@@ -213,36 +163,6 @@ def train(
         return training.run_to_end()
 
 
-def initial_weights(
-    config: RunConfig,
-) -> tuple[weights.Recognized, dict[str, Any]] | tuple[None, None]:
-    """Read the weights to start from, if they are not drawn at random.
-
-    Returns:
-        The weights, and where they come from: the `file` and what it tells of its
-        own training, `train`, `data`, `result`, `commit`, and `initial` and `teacher`
-        in turn.
-
-    Raises:
-        ConfigError: If they are of another network, or of another wiring.
-        WeightsError: If the file cannot be read.
-    """
-    path = config.train.initial_weights
-    if not path:
-        return None, None
-    file, found = weights.read_named("initial_weights", path)
-    wanted = config.model.replace(dropout=found.config.dropout)
-    if found.config != wanted or found.wiring != wiring_of(config):
-        raise ConfigError(
-            f"initial_weights must hold {wanted.name} for {wanted.classes} classes, "
-            f"wired as {wiring_of(config).name}. Received: {path}, which holds "
-            f"{found.config.name} for {found.config.classes} classes, wired as "
-            f"{found.wiring.name}"
-        )
-    told = {key: file.metadata[key] for key in _ORIGIN if key in file.metadata}
-    return found, {"file": Path(path).name, **told}
-
-
 class _Training:
     """One training in one process."""
 
@@ -260,15 +180,16 @@ class _Training:
         self.devices = devices
         self.on_progress = on_progress
         self.should_stop = should_stop
-        self.state = _State()
+        self.state = State()
         self.pace = Pace()
         self.report("preparing")
-        stored = self.read_checkpoint() if run.last_weights.exists() else None
-        # What was fitted when the training began stays, to the bit.
-        fitted = self.fitted_before(stored) if stored else None
-        initial, origin = (None, None) if stored else initial_weights(config)
-        if stored:
+        stored = fitted = initial = None
+        if run.last_weights.exists():
+            # What was fitted when the training began stays, to the bit.
+            stored, fitted = checkpoint.read(run.last_weights, config)
             origin = stored.metadata.get("initial")
+        else:
+            initial, origin = read_initial_weights(config)
         teacher = read_teacher(config, run.teacher_weights)
         self.session = Session(config, dataset, devices, fitted, initial, teacher)
         self.metadata = {
@@ -288,7 +209,7 @@ class _Training:
         if teacher:
             self.metadata["teacher"] = teacher.origin
         if stored:
-            self.restore(stored)
+            self.state = checkpoint.restore(self.session, run.last_weights, stored)
         run.rewind(self.state.records)
 
     # Running
@@ -298,7 +219,7 @@ class _Training:
         state = self.state
         while state.epoch < self.config.train.epochs:
             if not self.run_epoch():
-                self.save(self.run.last_weights, checkpoint=True)
+                self.save(self.run.last_weights, resumable=True)
                 return self.outcome(finished=False)
         return self.outcome(finished=True)
 
@@ -362,7 +283,7 @@ class _Training:
             | means
             | {"learning_rate": self.rate}
         )
-        state.interval = _Sums()
+        state.interval = Sums()
 
     def finish_epoch(self) -> bool:
         """Measure the held-out images, record, save; `False` if asked to stop."""
@@ -388,15 +309,15 @@ class _Training:
                 "images_per_second": round(self.pace.images_per_second or 0.0, 2),
             }
         )
-        state.epoch, state.step, state.whole = state.epoch + 1, 0, _Sums()
+        state.epoch, state.step, state.whole = state.epoch + 1, 0, Sums()
         state.test_accuracy = accuracy
         best = state.best_accuracy is None or accuracy > state.best_accuracy
         if best:
             state.best_accuracy = accuracy
         # The best first: whoever sees the new checkpoint finds its best weights.
         if best and self.config.output.checkpoints != "last":
-            self.save(self.run.best_weights, checkpoint=False)
-        self.save(self.run.last_weights, checkpoint=True)
+            self.save(self.run.best_weights, resumable=False)
+        self.save(self.run.last_weights, resumable=True)
         self.report("training")
         return True
 
@@ -439,8 +360,8 @@ class _Training:
             )
         )
 
-    def save(self, path: Path, *, checkpoint: bool) -> None:
-        """Write the weights; in a checkpoint, all that a resume needs too."""
+    def save(self, path: Path, *, resumable: bool) -> None:
+        """Write the weights; where asked for, with all that a resume needs."""
         metadata = self.metadata | {
             "result": {
                 "epochs": self.state.epoch,
@@ -449,16 +370,7 @@ class _Training:
                 "precision": self.devices.precision,
             }
         }
-        extras: dict[str, NDArray[Any]] = {}
-        if checkpoint:
-            for index, variable in enumerate(self.session.optimizer.variables):
-                extras[f"optimizer/vars/{index}"] = np.asarray(variable)
-            extras["training/state"] = np.array(json.dumps(asdict(self.state)).encode())
-            if self.session.average:
-                # The file's own weights are the averages.
-                self.session.average_statistics()
-                for index, variable in enumerate(self.session.model.weights):
-                    extras[f"training/weights/{index}"] = np.asarray(variable)
+        extras = checkpoint.arrays(self.session, self.state) if resumable else {}
         with self.session.weights_to_keep():
             # The others have done their share: the averages over all replicas.
             if self.devices.chief:
@@ -469,56 +381,3 @@ class _Training:
                     extras,
                     preprocessing=self.session.preprocessing.arrays(),
                 )
-
-    def read_checkpoint(self) -> weights.WeightFile:
-        """Read the checkpoint's weights."""
-        with self.refusing_damages():
-            return weights.read(self.run.last_weights)
-
-    def fitted_before(self, stored: weights.WeightFile) -> Preprocessing:
-        """Return the preprocessing of the checkpoint."""
-        with self.refusing_damages():
-            fitted = read_preprocessing(
-                stored.metadata.get("preprocessing"), stored.preprocessing
-            )
-            if fitted.kind != self.config.data.preprocessing:
-                raise WeightsError(f"its images were preprocessed by {fitted.kind}")
-        return fitted
-
-    def restore(self, checkpoint: weights.WeightFile) -> None:
-        """Take up the checkpoint."""
-        with self.refusing_damages():
-            stored = weights.recognize(checkpoint)
-            if stored.config.name != self.config.model.name:
-                raise WeightsError(f"it holds {stored.config.name}")
-            with h5py.File(self.run.last_weights) as file:
-                state = _State.from_json(file["training/state"][()].decode())
-                variables = [
-                    file[f"optimizer/vars/{index}"][()]
-                    for index in range(len(self.session.optimizer.variables))
-                ]
-                own = [
-                    file[f"training/weights/{index}"][()]
-                    for index in range(len(self.session.model.weights))
-                    if self.session.average
-                ]
-            weights.fill(self.session.model, stored)
-            if self.session.average:
-                self.session.average.take(own)
-            for variable, value in zip(
-                self.session.optimizer.variables, variables, strict=True
-            ):
-                variable.assign(value)
-        self.state = state
-
-    @contextmanager
-    def refusing_damages(self) -> Iterator[None]:
-        """Say of what can go wrong with a checkpoint that it is one."""
-        try:
-            yield
-        except (WeightsError, *_DAMAGES) as error:
-            raise RunError(
-                f"{self.run.last_weights.name} must be a checkpoint of "
-                f"{self.config.model.name} with these settings, to resume from. "
-                f"Received: {error}"
-            ) from error

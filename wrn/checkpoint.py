@@ -1,0 +1,179 @@
+"""The checkpoint of a training: all that it needs to go on as if never interrupted.
+
+It is a weight file like any other, with the state of the optimizer and of the loop
+beside the weights. Where the weights are averaged, the file's own are the averages, and
+those that are trained lie beside them, too.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from wrn import weights
+from wrn.config import RunConfig
+from wrn.errors import RunError, WeightsError
+from wrn.preprocessing import Preprocessing, read_preprocessing
+from wrn.session import Session
+
+#: What reading a checkpoint that somebody changed can raise.
+_DAMAGES = (OSError, KeyError, ValueError, TypeError, AttributeError)
+
+# Places in the file.
+_STATE = "training/state"
+_OPTIMIZER = "optimizer/vars"
+_OWN_WEIGHTS = "training/weights"
+
+
+@dataclass
+class Sums:
+    """Sums over the steps of an interval, from which means are made.
+
+    Attributes:
+        loss: Of the images' losses.
+        correct: Images classified rightly.
+        images: Images.
+    """
+
+    loss: float = 0.0
+    correct: int = 0
+    images: int = 0
+
+    def add(self, loss: float, correct: int, images: int) -> None:
+        """Add a step's."""
+        self.loss += loss
+        self.correct += correct
+        self.images += images
+
+    def means(self) -> dict[str, float]:
+        """Return mean loss and accuracy, rounded to what float32 can tell."""
+        return {
+            "train_loss": round(self.loss / self.images, 7),
+            "train_accuracy": self.correct / self.images,
+        }
+
+
+@dataclass
+class State:
+    """Where the loop stands: all that a checkpoint holds besides variables.
+
+    Attributes:
+        epoch: Epochs done.
+        step: Steps done in the epoch under way.
+        records: Records of metrics written.
+        test_accuracy: Last accuracy on the held-out images, 0 to 1.
+        best_accuracy: Best of them.
+        interval: Of the steps since the last record.
+        whole: Of the steps of the epoch under way.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    records: int = 0
+    test_accuracy: float | None = None
+    best_accuracy: float | None = None
+    interval: Sums = field(default_factory=Sums)
+    whole: Sums = field(default_factory=Sums)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Take up what `arrays` has written."""
+        stored = json.loads(text)
+        sums: dict[str, Any] = {
+            key: Sums(**stored.pop(key)) for key in ("interval", "whole")
+        }
+        return cls(**stored, **sums)
+
+
+def arrays(session: Session, state: State) -> dict[str, NDArray[Any]]:
+    """Return what a checkpoint holds beside the weights, by its place in the file.
+
+    Args:
+        session: The training's devices hold the variables.
+        state: Where the loop stands.
+    """
+    held: dict[str, NDArray[Any]] = {
+        f"{_OPTIMIZER}/{index}": np.asarray(variable)
+        for index, variable in enumerate(session.optimizer.variables)
+    }
+    held[_STATE] = np.array(json.dumps(asdict(state)).encode())
+    if session.average:
+        session.average_statistics()
+        for index, variable in enumerate(session.model.weights):
+            held[f"{_OWN_WEIGHTS}/{index}"] = np.asarray(variable)
+    return held
+
+
+def read(path: Path, config: RunConfig) -> tuple[weights.WeightFile, Preprocessing]:
+    """Read a checkpoint's weights, and the preprocessing that was fitted.
+
+    Args:
+        path: The file.
+        config: The settings that it must be of.
+
+    Raises:
+        RunError: If it is damaged or of other settings.
+    """
+    with _refusing_damages(path, config):
+        file = weights.read(path)
+        fitted = read_preprocessing(
+            file.metadata.get("preprocessing"), file.preprocessing
+        )
+        if fitted.kind != config.data.preprocessing:
+            raise WeightsError(f"its images were preprocessed by {fitted.kind}")
+    return file, fitted
+
+
+def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
+    """Take up a checkpoint.
+
+    Args:
+        session: Gets the weights and the optimizer's variables.
+        path: The file.
+        file: What `read` found in it.
+
+    Returns:
+        Where the loop stood.
+
+    Raises:
+        RunError: If it is damaged or of other settings.
+    """
+    with _refusing_damages(path, session.config):
+        stored = weights.recognize(file)
+        if stored.config.name != session.config.model.name:
+            raise WeightsError(f"it holds {stored.config.name}")
+        with h5py.File(path) as content:
+            state = State.from_json(content[_STATE][()].decode())
+            variables = [
+                content[f"{_OPTIMIZER}/{index}"][()]
+                for index in range(len(session.optimizer.variables))
+            ]
+            own = [
+                content[f"{_OWN_WEIGHTS}/{index}"][()]
+                for index in range(len(session.model.weights))
+                if session.average
+            ]
+        weights.fill(session.model, stored)
+        if session.average:
+            session.average.take(own)
+        for variable, value in zip(session.optimizer.variables, variables, strict=True):
+            variable.assign(value)
+    return state
+
+
+@contextmanager
+def _refusing_damages(path: Path, config: RunConfig) -> Iterator[None]:
+    """Say of what can go wrong with a checkpoint that it is one."""
+    try:
+        yield
+    except (WeightsError, *_DAMAGES) as error:
+        raise RunError(
+            f"{path.name} must be a checkpoint of {config.model.name} with these "
+            f"settings, to resume from. Received: {error}"
+        ) from error
