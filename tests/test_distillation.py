@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -16,10 +17,10 @@ from tests.test_training import assert_same_arrays, small
 from wrn import storing, weights
 from wrn.config import DataConfig, ModelConfig
 from wrn.devices import choose
-from wrn.distillation import distances, read_teacher
+from wrn.distillation import Teachers, distances, read_teachers
 from wrn.errors import ConfigError, WeightsError
 from wrn.model import build_model
-from wrn.preprocessing import MeanStd, PerImage
+from wrn.preprocessing import GcnZca, MeanStd, PerImage
 from wrn.runs import RunStore, Status
 from wrn.session import Session
 from wrn.training import train
@@ -69,29 +70,32 @@ def test_their_gradient_is_the_difference_of_the_probabilities():
     np.testing.assert_allclose(tape.gradient(total, variable), expected, atol=1e-5)
 
 
-def write_teacher(path, config=TEACHER, wiring=AUTHORS, preprocessing=STATISTICS):
+def write_teacher(
+    path, config=TEACHER, wiring=AUTHORS, preprocessing=STATISTICS, seed=7
+):
     """Write a network of random weights with what it did to its images."""
-    model = build_model(config, wiring, seed=7)
+    model = build_model(config, wiring, seed=seed)
     # So that its answers are not all alike.
     dense = model.get_layer("dense")
     dense.kernel.assign(10 * dense.kernel)
     metadata = {
         "model": config.to_dict(),
         "wiring": wiring.to_dict(),
-        "train": {"seed": 7},
+        "train": {"seed": seed},
         "commit": "abc",
     }
     if preprocessing:
         metadata["preprocessing"] = preprocessing.to_dict()
-    weights.save(path, model, metadata)
+    arrays = preprocessing.arrays() if preprocessing else None
+    weights.save(path, model, metadata, preprocessing=arrays)
     return model
 
 
-def distilling(path, preprocessing="mean-std", **settings):
-    """Return the settings of a training by a teacher, on images as they are."""
+def distilling(*paths, preprocessing="mean-std", **settings):
+    """Return the settings of a training by teachers, on images as they are."""
     config = small(
         dropout=0.0,
-        teacher=str(path),
+        teacher=", ".join(map(str, paths)),
         teacher_share=SHARE,
         temperature=TEMPERATURE,
         **settings,
@@ -114,8 +118,8 @@ def store(tmp_path):
 
 def session_of(config, dataset, folder, precision="float32", devices="auto"):
     chosen = choose(precision, devices)
-    teacher = read_teacher(config, folder / "kept.weights.h5")
-    return Session(config, dataset, chosen, teacher=teacher)
+    teachers = read_teachers(config, folder / "teachers")
+    return Session(config, dataset, chosen, teachers=teachers)
 
 
 def first_images(dataset, count=40):
@@ -189,6 +193,21 @@ def test_a_step_descends_the_loss_of_labels_and_teacher(
     assert_first_step(session.model, before, gradients)
 
 
+def test_several_teachers_answer_with_the_mean_of_their_logits(tmp_path):
+    paths = [tmp_path / f"{each}.weights.h5" for each in "abc"]
+    models = [
+        write_teacher(paths[0]),
+        write_teacher(paths[1], ModelConfig(depth=10, widen_factor=1), seed=8),
+        write_teacher(paths[2], wiring=FAMILIES["titu1994"], seed=9),
+    ]
+    files = read_teachers(distilling(*paths), tmp_path / "teachers")
+    images = np.random.default_rng(5).normal(size=(6, 32, 32, 3)).astype(np.float32)
+    each = [np.asarray(model(images, training=False)) for model in models]
+    assert np.abs(each[0] - each[1]).min() > 1e-3
+    found = Teachers(files, "float32").logits(images)
+    np.testing.assert_allclose(found, sum(each) / 3, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_other_precisions_tell_about_the_same(dataset, path, tmp_path, precision):
@@ -251,39 +270,47 @@ def test_on_two_devices_each_asks_the_teacher_about_its_own_images(path):
 
 @pytest.mark.slow
 def test_resumed_it_ends_exactly_like_uninterrupted(store, dataset, path):
-    """The run keeps its teacher: the file is needed no more."""
+    """The run keeps its teachers: the files are needed no more."""
+    other = path.with_name("other.weights.h5")
     write_teacher(path)
-    config = distilling(path, mixup=0.3, first_size=24)
+    write_teacher(other, seed=8)
+    config = distilling(path, other, mixup=0.3, first_size=24)
     whole, parts = store.create(config, "whole"), store.create(config, "parts")
     train(config, dataset, whole)
     asked = iter(range(1000))
     train(config, dataset, parts, should_stop=lambda: next(asked) == 5)
     path.unlink()
+    other.unlink()
     assert train(config, dataset, parts).finished
     assert_same_arrays(whole.last_weights, parts.last_weights)
 
 
 @pytest.mark.slow
-def test_file_and_card_tell_of_the_teacher_and_of_no_path(
+def test_file_and_card_tell_of_the_teachers_and_of_no_path(
     store, dataset, path, tmp_path, monkeypatch
 ):
+    other = path.with_name("other.weights.h5")
     write_teacher(path)
-    config = distilling(path, epochs=1)
+    write_teacher(other, seed=8)
+    config = distilling(path, other, epochs=1)
     run = store.create(config, "student")
     train(config, dataset, run)
     told = weights.read(run.last_weights).metadata
-    assert told["teacher"]["file"] == "large.weights.h5"
-    assert told["teacher"]["model"]["widen_factor"] == 2
-    assert told["teacher"]["train"]["seed"] == 7
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert told["teacher"]["sha256"] == digest
+    first, second = told["teachers"]
+    assert first["file"] == "large.weights.h5"
+    assert first["model"]["widen_factor"] == 2
+    assert first["train"]["seed"] == 7
+    assert first["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert second["file"] == "other.weights.h5"
+    assert second["train"]["seed"] == 8
     # The student sees what the teacher knows.
     assert told["preprocessing"] == STATISTICS.to_dict()
     monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
     run.write_status(Status(state="finished"))
     card = storing.store(run, "synthetic", folder=tmp_path / "models")
-    assert card["teacher"] == told["teacher"]
-    assert card["settings"]["train"]["teacher"] == "large.weights.h5"
+    assert card["teachers"] == told["teachers"]
+    names = card["settings"]["train"]["teacher"]
+    assert names == "large.weights.h5,other.weights.h5"
     assert str(tmp_path) not in json.dumps([card, told])
 
 
@@ -322,18 +349,44 @@ def test_a_teacher_that_does_not_suit_is_refused(
 ):
     write_teacher(path, **teacher)
     with pytest.raises(refusal, match=message):
-        read_teacher(distilling(path, **settings), path.with_name("kept.weights.h5"))
+        read_teachers(distilling(path, **settings), path.with_name("teachers"))
+
+
+def statistics(kind, first):
+    """Return the figures of a preprocessing, of which one is given."""
+    if kind == "mean-std":
+        return MeanStd(mean=(first, 100.0, 110.0), std=(50.0, 60.0, 70.0))
+    mean = np.zeros(3072, np.float32)
+    mean[0] = first
+    return GcnZca(mean=mean, matrix=np.eye(3072, dtype=np.float32))
+
+
+@pytest.mark.parametrize("kind", ["mean-std", "gcn-zca"])
+def test_teachers_of_other_statistics_are_refused(path, kind):
+    """Those of one kind are told in words, those of the other are arrays."""
+    other, folder = path.with_name("other.weights.h5"), path.with_name("teachers")
+    write_teacher(path, preprocessing=statistics(kind, 90.0))
+    config = distilling(path, other, preprocessing=kind)
+    write_teacher(other, preprocessing=statistics(kind, 90.5))
+    with pytest.raises(
+        ConfigError, match=r"Received: .*other.* are not those of the first"
+    ):
+        read_teachers(config, folder)
+    shutil.rmtree(folder)
+    write_teacher(other, preprocessing=statistics(kind, 90.0))
+    assert len(read_teachers(config, folder)) == 2
 
 
 @pytest.mark.parametrize("content", [None, b"no weights"])
 def test_a_file_that_is_none_is_named(path, content):
-    kept = path.with_name("kept.weights.h5")
+    kept = path.with_name("teachers")
     if content:
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"^teacher .*large\.weights\.h5: "):
-        read_teacher(distilling(path), kept)
+        read_teachers(distilling(path), kept)
     assert not kept.exists()
 
 
 def test_without_a_teacher_there_is_none(tmp_path):
-    assert read_teacher(small(), tmp_path / "kept.weights.h5") is None
+    assert read_teachers(small(), tmp_path / "teachers") == []
+    assert not (tmp_path / "teachers").exists()

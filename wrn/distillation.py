@@ -3,21 +3,23 @@
 The other one, the teacher, is trained already and stays as it is. It sees every batch
 just as the student does, and the student's loss is in part the distance between their
 probabilities, both softened by a temperature: these tell, too, which of the wrong
-classes an image resembles.
+classes an image resembles. Several teachers answer together.
 
 Source:
     Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network",
-    arXiv:1503.02531, section 2. The temperature of 4 is that of the wide residual
-    networks' authors (cifar.py of szagoruyko/attention-transfer).
+    arXiv:1503.02531, sections 1 and 2. The temperature of 4 is that of the wide
+    residual networks' authors (cifar.py of szagoruyko/attention-transfer).
 """
 
 import hashlib
 import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from wrn import weights
@@ -27,7 +29,7 @@ from wrn.model import build_model
 from wrn.preprocessing import KINDS, Preprocessing, read_preprocessing
 
 #: What a teacher's file tells of itself, for the files of its students.
-_TOLD = ("model", "train", "data", "result", "commit", "initial", "teacher")
+_TOLD = ("model", "train", "data", "result", "commit", "initial", "teachers")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class TeacherFile:
         recognized: Network and weights.
         preprocessing: What is done to its images first.
         origin: The `file`'s name and `sha256`, and what it tells of itself: `model`,
-            `train`, `data`, `result`, `commit`, and `initial` and `teacher` in turn.
+            `train`, `data`, `result`, `commit`, and `initial` and `teachers` in turn.
     """
 
     recognized: weights.Recognized
@@ -46,45 +48,76 @@ class TeacherFile:
     origin: dict[str, Any]
 
 
-def keep_teacher(config: RunConfig, kept: Path) -> None:
-    """Copy the teacher's file to a run, which needs it again when it resumes.
-
-    Args:
-        config: All settings of the training; it may have no teacher.
-        kept: Where to. A file that is there stays.
-
-    Raises:
-        WeightsError: If the file cannot be read or holds no Wide ResNet.
-    """
-    path = config.train.teacher
-    if not path or kept.exists():
-        return
-    # First what it is: another program's file may have any size.
-    weights.read_named("teacher", path)
-    copy = kept.with_name(f".{uuid.uuid4().hex}")
-    shutil.copyfile(path, copy)
-    copy.replace(kept)
-
-
-def read_teacher(config: RunConfig, kept: Path) -> TeacherFile | None:
-    """Read the teacher of a training.
+def kept_files(config: RunConfig, folder: Path) -> list[Path]:
+    """Return where the files of a training's teachers are kept.
 
     Args:
         config: All settings of the training.
-        kept: Where the run keeps the file; copied to it at the training's beginning.
+        folder: That of the teachers, in the run's.
 
     Returns:
-        The teacher; `None` if the training has none.
+        One for each teacher, in their order, whether it exists or not.
+    """
+    numbers = range(1, len(config.train.teachers) + 1)
+    return [folder / f"{number}.weights.h5" for number in numbers]
+
+
+def keep_teachers(config: RunConfig, folder: Path) -> None:
+    """Copy the teachers' files to a run, which needs them again when it resumes.
+
+    Args:
+        config: All settings of the training; it may have no teacher.
+        folder: Where to. A file that is there stays.
 
     Raises:
-        ConfigError: If the teacher knows another number of classes, or its images
-            were preprocessed in another way or cannot be shrunk.
-        WeightsError: If the file cannot be read, or lacks its preprocessing.
+        WeightsError: If a file cannot be read or holds no Wide ResNet.
     """
-    path = config.train.teacher
-    if not path:
-        return None
-    keep_teacher(config, kept)
+    kept = kept_files(config, folder)
+    for path, target in zip(config.train.teachers, kept, strict=True):
+        if target.exists():
+            continue
+        # First what it is: another program's file may have any size.
+        weights.read_named("teacher", path)
+        folder.mkdir(exist_ok=True)
+        copy = folder / f".{uuid.uuid4().hex}"
+        shutil.copyfile(path, copy)
+        copy.replace(target)
+
+
+def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
+    """Read the teachers of a training.
+
+    Args:
+        config: All settings of the training.
+        folder: Where the run keeps the files; copied to it at the training's beginning.
+
+    Returns:
+        The teachers, in their order; none if the training has none.
+
+    Raises:
+        ConfigError: If a teacher knows another number of classes, or its images were
+            preprocessed in another way than the student's or the first teacher's, or
+            cannot be shrunk.
+        WeightsError: If a file cannot be read, or lacks its preprocessing.
+    """
+    keep_teachers(config, folder)
+    kept = kept_files(config, folder)
+    teachers = [
+        _read(config, path, file)
+        for path, file in zip(config.train.teachers, kept, strict=True)
+    ]
+    for path, teacher in zip(config.train.teachers, teachers, strict=True):
+        if not _alike(teacher.preprocessing, teachers[0].preprocessing):
+            raise ConfigError(
+                "teachers must have been trained with the same statistics of their "
+                "preprocessing, for they see the same images. "
+                f"Received: {path}, whose statistics are not those of the first"
+            )
+    return teachers
+
+
+def _read(config: RunConfig, path: str, kept: Path) -> TeacherFile:
+    """Read one teacher, from the run's copy of the file at `path`."""
     file, found = weights.read_named("teacher", str(kept))
     if found.config.classes != config.model.classes:
         raise ConfigError(
@@ -96,7 +129,7 @@ def read_teacher(config: RunConfig, kept: Path) -> TeacherFile | None:
             f"first_size must be {FULL_SIZE} with the teacher {path}, whose dense "
             f"layer takes every pixel. Received: {config.train.first_size}"
         )
-    preprocessing = _preprocessing(file, config)
+    preprocessing = _preprocessing(file, path, config)
     with kept.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     origin = {"file": Path(path).name, "sha256": digest}
@@ -104,9 +137,18 @@ def read_teacher(config: RunConfig, kept: Path) -> TeacherFile | None:
     return TeacherFile(found, preprocessing, origin)
 
 
-def _preprocessing(file: weights.WeightFile, config: RunConfig) -> Preprocessing:
+def _alike(one: Preprocessing, other: Preprocessing) -> bool:
+    """Tell whether two make the same of every image."""
+    ones, others = one.arrays(), other.arrays()
+    return one.to_dict() == other.to_dict() and all(
+        np.array_equal(ones[name], others[name]) for name in ones
+    )
+
+
+def _preprocessing(
+    file: weights.WeightFile, path: str, config: RunConfig
+) -> Preprocessing:
     """Return the teacher's preprocessing, which the student's images have, too."""
-    path = config.train.teacher
     stored = file.metadata.get("preprocessing")
     if stored is None:
         raise WeightsError(
@@ -130,30 +172,37 @@ def _preprocessing(file: weights.WeightFile, config: RunConfig) -> Preprocessing
     return preprocessing
 
 
-class Teacher:
-    """A trained network that tells what it takes images for."""
+class Teachers:
+    """Trained networks that tell together what they take images for."""
 
-    def __init__(self, file: TeacherFile, policy: str) -> None:
-        """Build it, within the strategy of the training.
+    def __init__(self, files: Sequence[TeacherFile], policy: str) -> None:
+        """Build them, within the strategy of the training.
 
         Args:
-            file: Network and weights.
-            policy: Keras dtype policy of its layers.
+            files: Networks and weights, at least one.
+            policy: Keras dtype policy of their layers.
         """
-        recognized = file.recognized
-        self._model = build_model(recognized.config, recognized.wiring, policy=policy)
-        weights.fill(self._model, recognized)
+        self._models = []
+        for file in files:
+            found = file.recognized
+            model = build_model(found.config, found.wiring, policy=policy)
+            weights.fill(model, found)
+            self._models.append(model)
 
     def logits(self, batch: Any) -> Any:
-        """Return what the network says of images.
+        """Return what the networks say of images.
 
         Args:
             batch: Preprocessed, float32 (n, size, size, 3).
 
         Returns:
-            float32 (n, classes), through which no gradient flows.
+            float32 (n, classes), through which no gradient flows: the mean of their
+            logits, which is to say the geometric mean of their probabilities.
         """
-        return tf.stop_gradient(tf.cast(self._model(batch, training=False), tf.float32))
+        answers = [
+            tf.cast(model(batch, training=False), tf.float32) for model in self._models
+        ]
+        return tf.stop_gradient(tf.add_n(answers) / len(answers))
 
 
 def distances(logits: Any, taught: Any, temperature: float) -> Any:

@@ -137,7 +137,7 @@ def estimate(config: RunConfig, speed: Speed | None) -> Estimate:
         precision=precision,
         on_gpu=on_gpu,
         speed=speed,
-        has_teacher=bool(config.train.teacher),
+        has_teacher=bool(config.train.teachers),
     )
 
 

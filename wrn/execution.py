@@ -155,7 +155,7 @@ class _Recorder:
         self.run = run
         self.last_weights = run.last_weights
         self.best_weights = run.best_weights
-        self.teacher_weights = run.teacher_weights
+        self.teachers = run.teachers
         self.events: Any = None
         self.wanted = config.output.tensorboard
         self.epochs = config.train.epochs

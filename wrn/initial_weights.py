@@ -9,7 +9,7 @@ from wrn.errors import ConfigError
 from wrn.wiring import wiring_of
 
 #: What a weight file tells of its training, and a training that starts from it keeps.
-_ORIGIN = ("train", "data", "result", "commit", "initial", "teacher")
+_ORIGIN = ("train", "data", "result", "commit", "initial", "teachers")
 
 
 def read_initial_weights(
@@ -19,7 +19,7 @@ def read_initial_weights(
 
     Returns:
         The weights, and where they come from: the `file` and what it tells of its
-        own training, `train`, `data`, `result`, `commit`, and `initial` and `teacher`
+        own training, `train`, `data`, `result`, `commit`, and `initial` and `teachers`
         in turn.
 
     Raises:

@@ -5,7 +5,7 @@ of its replicas takes its own share of each batch out of the images in its memor
 There is no input pipeline to distribute.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -21,7 +21,7 @@ from wrn.collective import means, of_chief
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
-from wrn.distillation import Teacher, TeacherFile, distances
+from wrn.distillation import TeacherFile, Teachers, distances
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
@@ -58,7 +58,7 @@ class Session:
         devices: Devices,
         preprocessing: Preprocessing | None = None,
         initial: Recognized | None = None,
-        teacher: TeacherFile | None = None,
+        teachers: Sequence[TeacherFile] = (),
     ) -> None:
         """Build everything. See `wrn.training.train` for what is refused.
 
@@ -69,7 +69,7 @@ class Session:
             preprocessing: What was fitted before, if the training goes on.
             initial: The weights to start from, of the same network; by default they
                 are drawn at random.
-            teacher: A network whose answers are learned besides the labels.
+            teachers: Networks whose answers are learned besides the labels.
         """
         self.config = config
         self.devices = devices
@@ -82,10 +82,10 @@ class Session:
         # the next epoch's order puts other images there.
         self.steps = len(self.split.train) // self.batch_size
         images = self.split.train.images
-        # A teacher sees what the student sees, so that must be what it knows.
+        # Teachers see what the student sees, so that must be what they know.
         self.preprocessing = (
             preprocessing
-            or (teacher and teacher.preprocessing)
+            or (teachers and teachers[0].preprocessing)
             or fit_preprocessing(config.data.preprocessing, images)
         )
         average_start = averaging_start(config.train, self.steps)
@@ -107,7 +107,7 @@ class Session:
             )
             if initial:
                 fill(self.model, initial)
-            self._teacher = teacher and Teacher(teacher, devices.policy)
+            self._teachers = teachers and Teachers(teachers, devices.policy)
             self.sgd = build_optimizer(config.train)
             self.optimizer: Any = self.sgd
             if devices.precision == "float16":
@@ -256,7 +256,7 @@ class Session:
         """
         variables = self.model.trainable_variables
         weights = [variable.value for variable in variables]
-        taught = self._teacher.logits(batch) if self._teacher else None
+        taught = self._teachers.logits(batch) if self._teachers else None
         with tf.GradientTape() as tape:
             loss_sum, logits, loss = self._forward(batch, targets, seed, mixed, taught)
         gradients = tape.gradient(loss, weights)
@@ -283,7 +283,7 @@ class Session:
             targets: int32 (n,), their labels.
             seed: int32 (2,), of dropout.
             mixed: See `_replica_step`.
-            taught: The teacher's logits, float32 (n, classes); `None` without one.
+            taught: The teachers' logits, float32 (n, classes); `None` without one.
 
         Returns:
             The sum of the images' losses, the logits, float32 (n, classes), and the

@@ -112,7 +112,7 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
         elsewhere = past.train.devices != config.train.devices
         if speed is None or elsewhere or " workers" in speed.device:
             continue
-        if past.train.teacher:
+        if past.train.teachers:
             continue  # How much of the time was the teacher's is not known.
         if precision in (past.train.precision, speed.precision):
             found.append((past.model.name == config.model.name, speed))

@@ -82,7 +82,7 @@ def store(
         "seconds": status.seconds,
         "commit": loaded.metadata.get("commit", ""),
         "initial": loaded.metadata.get("initial"),
-        "teacher": loaded.metadata.get("teacher"),
+        "teachers": loaded.metadata.get("teachers"),
         "settings": {
             "model": config.model.to_dict(),
             "data": config.data.replace(source=dataset.name).to_dict(),

@@ -22,7 +22,7 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
-from wrn.distillation import read_teacher
+from wrn.distillation import read_teachers
 from wrn.errors import DivergedError
 from wrn.initial_weights import read_initial_weights
 from wrn.pace import Pace
@@ -47,8 +47,8 @@ class Recorder(Protocol):
         """The weights with the best accuracy measured so far."""
 
     @property
-    def teacher_weights(self) -> Path:
-        """Where the teacher's file is kept, if the training has one."""
+    def teachers(self) -> Path:
+        """The folder where the files of the teachers are kept, if there are any."""
 
     def record(self, metrics: dict[str, Any]) -> None:
         """Append one record of metrics."""
@@ -143,7 +143,7 @@ def train(
         ConfigError: If the batch cannot be shared evenly among the devices, or the
             data has another number of classes than the network, or the wiring takes
             full-size images only, or the initial weights are of another network, or
-            the teacher does not suit (`wrn.distillation.read_teacher`).
+            the teacher does not suit (`wrn.distillation.read_teachers`).
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
         WeightsError: If the file of the initial weights or of the teacher cannot be
@@ -190,9 +190,9 @@ class _Training:
             origin = stored.metadata.get("initial")
         else:
             initial, origin = read_initial_weights(config)
-        teacher = read_teacher(config, run.teacher_weights)
-        self.session = Session(config, dataset, devices, fitted, initial, teacher)
-        self.metadata = {
+        teachers = read_teachers(config, run.teachers)
+        self.session = Session(config, dataset, devices, fitted, initial, teachers)
+        self.metadata: dict[str, Any] = {
             "model": config.model.to_dict(),
             "wiring": wiring_of(config).to_dict(),
             "preprocessing": self.session.preprocessing.to_dict(),
@@ -206,8 +206,8 @@ class _Training:
         }
         if origin:
             self.metadata["initial"] = origin
-        if teacher:
-            self.metadata["teacher"] = teacher.origin
+        if teachers:
+            self.metadata["teachers"] = [teacher.origin for teacher in teachers]
         if stored:
             self.state = checkpoint.restore(self.session, run.last_weights, stored)
         run.rewind(self.state.records)

@@ -1,7 +1,7 @@
 """How the chief of several workers hands on a run, and how the others take part.
 
 The chief alone has the run folder. It sends the settings, the checkpoint and the
-teacher to the others, so no folder need be shared; the images, and a file of initial
+teachers to the others, so no folder need be shared; the images, and a file of initial
 weights, must lie at the same path everywhere.
 """
 
@@ -16,7 +16,7 @@ from wrn.collective import broadcast, lost_workers_named
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import Devices
-from wrn.distillation import keep_teacher
+from wrn.distillation import keep_teachers, kept_files
 from wrn.training import Outcome, Recorder, train
 
 
@@ -26,17 +26,17 @@ def lead(devices: Devices, config: RunConfig, run: Recorder) -> None:
     Args:
         devices: The chief's.
         config: The run's settings.
-        run: The run, with what it resumes from, if it does, and its teacher.
+        run: The run, with what it resumes from, if it does, and its teachers.
 
     Raises:
         ClusterError: If a worker was lost.
-        WeightsError: If the teacher's file cannot be read.
+        WeightsError: If a teacher's file cannot be read.
     """
-    keep_teacher(config, run.teacher_weights)
+    keep_teachers(config, run.teachers)
     settings = {"config": config.to_dict(), "precision": devices.precision}
     with lost_workers_named(devices):
         broadcast(devices, json.dumps(settings).encode())
-        for file in (run.last_weights, run.teacher_weights):
+        for file in (run.last_weights, *kept_files(config, run.teachers)):
             broadcast(devices, file.read_bytes() if file.exists() else b"")
 
 
@@ -61,7 +61,8 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
         config = RunConfig.from_dict(settings["config"])
         devices = dataclasses.replace(devices, precision=settings["precision"])
         run = _NoRun(Path(folder))
-        for file in (run.last_weights, run.teacher_weights):
+        run.teachers.mkdir()
+        for file in (run.last_weights, *kept_files(config, run.teachers)):
             if content := broadcast(devices, b""):
                 file.write_bytes(content)
         dataset = load_cached(config.data.source)
@@ -74,7 +75,7 @@ class _NoRun:
     def __init__(self, folder: Path) -> None:
         self.last_weights = folder / "last.weights.h5"
         self.best_weights = folder / "best.weights.h5"
-        self.teacher_weights = folder / "teacher.weights.h5"
+        self.teachers = folder / "teachers"
 
     def record(self, metrics: dict[str, Any]) -> None:
         pass

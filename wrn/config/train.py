@@ -200,8 +200,9 @@ class TrainConfig(Config):
         "",
         "Teacher",
         "A weight file of a trained network, as a rule of a larger one, whose answers "
-        "are learned besides the labels (knowledge distillation). Each step takes its "
-        "forward pass, too. Empty, as in the paper, for none.",
+        "are learned besides the labels (knowledge distillation). Several, with commas "
+        "between, answer together. Each step takes their forward passes, too. Empty, "
+        "as in the paper, for none.",
     )
     teacher_share: float = option(
         0.9,
@@ -251,9 +252,14 @@ class TrainConfig(Config):
                 f"Received: {self.devices!r:.200}"
             )
 
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The files of the teachers, one by one."""
+        return tuple(file for part in self.teacher.split(",") if (file := part.strip()))
+
     def without_paths(self) -> "TrainConfig":
         """Return the settings as others may see them: files by their names alone."""
         return self.replace(
             initial_weights=PurePath(self.initial_weights).name,
-            teacher=PurePath(self.teacher).name,
+            teacher=",".join(PurePath(file).name for file in self.teachers),
         )

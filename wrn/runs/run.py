@@ -48,9 +48,9 @@ class Run:
         return self.path / "best.weights.h5"
 
     @property
-    def teacher_weights(self) -> Path:
-        """Where the teacher's file is kept, if the training has one."""
-        return self.path / "teacher.weights.h5"
+    def teachers(self) -> Path:
+        """The folder where the files of the teachers are kept, if there are any."""
+        return self.path / "teachers"
 
     @property
     def weights(self) -> list[Path]:
