@@ -2,12 +2,17 @@
 
 import json
 from collections import deque
+from pathlib import Path
+
+import pytest
 
 from tests.test_distillation import STATISTICS, distilling, write_teacher
 from tests.test_training import small
 from wrn import workers
+from wrn.config import ModelConfig
 from wrn.devices import choose
 from wrn.distillation import read_teachers
+from wrn.errors import ConfigError
 from wrn.runs import RunStore
 
 
@@ -29,6 +34,8 @@ def sent_and_received(monkeypatch, config, run):
         seen["config"] = config
         seen["checkpoint"] = run.last_weights.exists() and run.last_weights.read_bytes()
         seen["teachers"] = read_teachers(config, run.teachers)
+        path = config.train.initial_weights
+        seen["initial"] = Path(path).read_bytes() if path else None
         return "trained"
 
     monkeypatch.setattr(workers, "train", train)
@@ -37,18 +44,25 @@ def sent_and_received(monkeypatch, config, run):
     return seen
 
 
-def test_the_others_need_no_teachers_file(monkeypatch, tmp_path):
+def test_the_others_need_no_file_of_their_own(monkeypatch, tmp_path):
+    initial = tmp_path / "before" / "last.weights.h5"
+    initial.parent.mkdir()
+    write_teacher(initial, ModelConfig(depth=10, widen_factor=1))
     paths = [tmp_path / f"{name}.weights.h5" for name in ("one", "two")]
     for seed, path in enumerate(paths):
         write_teacher(path, seed=seed)
-    config = distilling(*paths)
+    config = distilling(*paths, initial_weights=str(initial))
     run = RunStore(tmp_path / "runs").create(config, "run")
     run.last_weights.write_bytes(b"where it stood")
     wanted = [each.origin for each in read_teachers(config, run.teachers)]
     for path in paths:
         path.unlink()
     seen = sent_and_received(monkeypatch, config, run)
-    assert seen["config"] == config
+    assert seen["initial"] == initial.read_bytes()
+    # It is at another place there, under its name: that is what a checkpoint tells.
+    assert seen["config"].train != config.train
+    assert seen["config"].train.without_paths() == config.train.without_paths()
+    assert seen["config"].model == config.model
     assert seen["checkpoint"] == b"where it stood"
     assert [each.origin for each in seen["teachers"]] == wanted
     assert len({json.dumps(each) for each in wanted}) == 2
@@ -59,4 +73,14 @@ def test_without_teacher_and_checkpoint_there_is_none(monkeypatch, tmp_path):
     config = small(dropout=0.0)
     run = RunStore(tmp_path / "runs").create(config, "run")
     seen = sent_and_received(monkeypatch, config, run)
-    assert seen == {"config": config, "checkpoint": False, "teachers": []}
+    assert seen.pop("config") == config
+    assert seen == {"checkpoint": False, "teachers": [], "initial": None}
+
+
+def test_initial_weights_of_another_network_are_not_sent(monkeypatch, tmp_path):
+    other = tmp_path / "other.weights.h5"
+    write_teacher(other)
+    config = small(dropout=0.0, initial_weights=str(other))
+    run = RunStore(tmp_path / "runs").create(config, "run")
+    with pytest.raises(ConfigError, match="initial_weights must hold WRN-10-1"):
+        sent_and_received(monkeypatch, config, run)

@@ -1,15 +1,15 @@
 """How the chief of several workers hands on a run, and how the others take part.
 
-The chief alone has the run folder. It sends the settings, the checkpoint and the
-teachers to the others, so no folder need be shared; the images, and a file of initial
-weights, must lie at the same path everywhere.
+The chief alone has the run folder. It sends the settings and every weight file to the
+others, so no folder need be shared and all have the same; the images must lie at the
+same path everywhere.
 """
 
 import dataclasses
 import json
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from wrn.collective import broadcast, lost_workers_named
@@ -17,6 +17,7 @@ from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import Devices
 from wrn.distillation import keep_teachers, kept_files
+from wrn.initial_weights import read_initial_weights
 from wrn.training import Outcome, Recorder, train
 
 
@@ -26,18 +27,21 @@ def lead(devices: Devices, config: RunConfig, run: Recorder) -> None:
     Args:
         devices: The chief's.
         config: The run's settings.
-        run: The run, with what it resumes from, if it does, and its teachers.
+        run: The run, with what it resumes from, if it does.
 
     Raises:
         ClusterError: If a worker was lost.
-        WeightsError: If a teacher's file cannot be read.
+        ConfigError: If the initial weights are of another network.
+        WeightsError: If a file of initial weights or of a teacher cannot be read.
     """
     keep_teachers(config, run.teachers)
+    if not run.last_weights.exists():
+        read_initial_weights(config)  # Refused before it is sent.
     settings = {"config": config.to_dict(), "precision": devices.precision}
     with lost_workers_named(devices):
         broadcast(devices, json.dumps(settings).encode())
-        for file in (run.last_weights, *kept_files(config, run.teachers)):
-            broadcast(devices, file.read_bytes() if file.exists() else b"")
+        for file in _weight_files(config, run):
+            broadcast(devices, file.read_bytes() if file.is_file() else b"")
 
 
 def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> Outcome:
@@ -61,12 +65,22 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
         config = RunConfig.from_dict(settings["config"])
         devices = dataclasses.replace(devices, precision=settings["precision"])
         run = _NoRun(Path(folder))
-        run.teachers.mkdir()
-        for file in (run.last_weights, *kept_files(config, run.teachers)):
+        if path := config.train.initial_weights:
+            received = run.initial_weights / PurePath(path).name
+            train_config = config.train.replace(initial_weights=str(received))
+            config = dataclasses.replace(config, train=train_config)
+        for file in _weight_files(config, run):
             if content := broadcast(devices, b""):
+                file.parent.mkdir(exist_ok=True)
                 file.write_bytes(content)
         dataset = load_cached(config.data.source)
         return train(config, dataset, run, should_stop=should_stop, devices=devices)
+
+
+def _weight_files(config: RunConfig, run: Recorder) -> list[Path]:
+    """Return every file that a training may read, in the order they are sent in."""
+    initial = [Path(path)] if (path := config.train.initial_weights) else []
+    return [run.last_weights, *kept_files(config, run.teachers), *initial]
 
 
 class _NoRun:
@@ -76,6 +90,7 @@ class _NoRun:
         self.last_weights = folder / "last.weights.h5"
         self.best_weights = folder / "best.weights.h5"
         self.teachers = folder / "teachers"
+        self.initial_weights = folder / "initial"
 
     def record(self, metrics: dict[str, Any]) -> None:
         pass
