@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -128,6 +129,26 @@ def first_images(dataset, count=40):
     return images, dataset.train.labels[:count].astype(np.int32)
 
 
+def attention_by_hand(features):
+    strength = tf.reduce_sum(features**2, axis=-1)
+    flat = tf.reshape(strength, (len(strength), -1))
+    return flat / tf.sqrt(tf.reduce_sum(flat**2, axis=1, keepdims=True))
+
+
+def looking(model):
+    """Return a model of depth 10 that tells what its three groups put out."""
+    groups = [model.get_layer(f"group{n}_block1_add").output for n in (1, 2, 3)]
+    return keras.Model(model.input, [model.output, *groups])
+
+
+def attention_loss_by_hand(told, taught):
+    """Return how far the attention of each image is."""
+    return sum(
+        tf.reduce_mean((attention_by_hand(a) - attention_by_hand(b)) ** 2, axis=1)
+        for a, b in zip(told, taught, strict=True)
+    )
+
+
 def loss_by_hand(logits, taught, labels, smoothing):
     """Return the loss of each image, less what has no gradient, as tensors."""
     targets = np.full(logits.shape, smoothing / 10, np.float32)
@@ -154,25 +175,37 @@ def assert_first_step(model, before, gradients):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("smoothing", "radius"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.3)])
+@pytest.mark.parametrize(
+    ("smoothing", "radius", "attention_weight"),
+    [(0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.0, 0.3, 0.0), (0.0, 0.0, 3000.0)],
+)
 def test_a_step_descends_the_loss_of_labels_and_teacher(
-    dataset, path, tmp_path, smoothing, radius
+    dataset, path, tmp_path, smoothing, radius, attention_weight
 ):
     teacher = write_teacher(path)
     config = distilling(
-        path, weight_decay=0.0, label_smoothing=smoothing, sam_radius=radius
+        path,
+        weight_decay=0.0,
+        label_smoothing=smoothing,
+        sam_radius=radius,
+        attention_weight=attention_weight,
     )
     session = session_of(config, dataset, tmp_path)
     images, labels = first_images(dataset)
     twin = build_model(config.model, wiring_of(config))
     twin.set_weights(session.model.get_weights())
-    taught = teacher(images, training=False)
+    taught, *wanted = looking(teacher)(images, training=False)
+    student = looking(twin)
 
     def gradients_and_losses():
         with tf.GradientTape() as tape:
-            logits = twin(images, training=True)
+            logits, *groups = student(images, training=True)
             losses, told = loss_by_hand(logits, taught, labels, smoothing)
-            loss = tf.reduce_mean(losses)
+            far = attention_weight * attention_loss_by_hand(groups, wanted)
+            loss = tf.reduce_mean(losses + far)
+            # Else a loss without it would pass.
+            assert not attention_weight or far.numpy().min() > 0.1
+            told = told + far.numpy()
         gradients = tape.gradient(loss, twin.trainable_variables)
         return [gradient.numpy() for gradient in gradients], told
 
@@ -204,7 +237,7 @@ def test_several_teachers_answer_with_the_mean_of_their_logits(tmp_path):
     images = np.random.default_rng(5).normal(size=(6, 32, 32, 3)).astype(np.float32)
     each = [np.asarray(model(images, training=False)) for model in models]
     assert np.abs(each[0] - each[1]).min() > 1e-3
-    found = Teachers(files, "float32").logits(images)
+    found = Teachers(files, "float32").answers(images).logits
     np.testing.assert_allclose(found, sum(each) / 3, rtol=1e-4, atol=1e-4)
 
 

@@ -17,12 +17,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from wrn import weights
+from wrn.attention import attention, with_groups
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.errors import ConfigError, WeightsError
 from wrn.model import build_model
@@ -172,37 +174,66 @@ def _preprocessing(
     return preprocessing
 
 
+class Answers(NamedTuple):
+    """What networks say of images.
+
+    Attributes:
+        logits: float32 (n, classes).
+        attention: The attention maps, float32 (n, height x width) of each group; empty
+            if they are not asked for.
+    """
+
+    logits: Any
+    attention: list[Any]
+
+
+def answers(model: keras.Model, batch: Any, *, training: bool) -> Answers:
+    """Ask a network about images.
+
+    Args:
+        model: A network, or `wrn.attention.with_groups` of one.
+        batch: Preprocessed, float32 (n, size, size, 3).
+        training: As of a Keras layer.
+    """
+    logits, *groups = tf.nest.flatten(model(batch, training=training))
+    return Answers(tf.cast(logits, tf.float32), [attention(each) for each in groups])
+
+
 class Teachers:
     """Trained networks that tell together what they take images for."""
 
-    def __init__(self, files: Sequence[TeacherFile], policy: str) -> None:
+    def __init__(
+        self, files: Sequence[TeacherFile], policy: str, *, look: bool = False
+    ) -> None:
         """Build them, within the strategy of the training.
 
         Args:
             files: Networks and weights, at least one.
             policy: Keras dtype policy of their layers.
+            look: Whether they tell their attention, too.
         """
         self._models = []
         for file in files:
             found = file.recognized
             model = build_model(found.config, found.wiring, policy=policy)
             weights.fill(model, found)
-            self._models.append(model)
+            self._models.append(with_groups(model) if look else model)
 
-    def logits(self, batch: Any) -> Any:
+    def answers(self, batch: Any) -> Answers:
         """Return what the networks say of images.
 
         Args:
             batch: Preprocessed, float32 (n, size, size, 3).
 
         Returns:
-            float32 (n, classes), through which no gradient flows: the mean of their
-            logits, which is to say the geometric mean of their probabilities.
+            The means over the networks, through which no gradient flows; of logits,
+            that is the geometric mean of the probabilities.
         """
-        answers = [
-            tf.cast(model(batch, training=False), tf.float32) for model in self._models
-        ]
-        return tf.stop_gradient(tf.add_n(answers) / len(answers))
+        told = [answers(model, batch, training=False) for model in self._models]
+        means = tf.nest.map_structure(
+            lambda *each: tf.stop_gradient(tf.add_n(each) / len(each)), *told
+        )
+        return cast(Answers, means)
 
 
 def distances(logits: Any, taught: Any, temperature: float) -> Any:

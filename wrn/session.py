@@ -15,13 +15,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn import augmentation
+from wrn.attention import attention_distances, with_groups
 from wrn.averaging import WeightAverage
 from wrn.batch_statistics import BatchStatistics
 from wrn.collective import means, of_chief
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
-from wrn.distillation import TeacherFile, Teachers, distances
+from wrn.distillation import Answers, TeacherFile, Teachers, answers, distances
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
 from wrn.model import build_model, dropout_seed
@@ -107,7 +108,9 @@ class Session:
             )
             if initial:
                 fill(self.model, initial)
-            self._teachers = teachers and Teachers(teachers, devices.policy)
+            look = bool(teachers and config.train.attention_weight)
+            self._student = with_groups(self.model) if look else self.model
+            self._teachers = teachers and Teachers(teachers, devices.policy, look=look)
             self.sgd = build_optimizer(config.train)
             self.optimizer: Any = self.sgd
             if devices.precision == "float16":
@@ -256,7 +259,7 @@ class Session:
         """
         variables = self.model.trainable_variables
         weights = [variable.value for variable in variables]
-        taught = self._teachers.logits(batch) if self._teachers else None
+        taught = self._teachers.answers(batch) if self._teachers else None
         with tf.GradientTape() as tape:
             loss_sum, logits, loss = self._forward(batch, targets, seed, mixed, taught)
         gradients = tape.gradient(loss, weights)
@@ -283,28 +286,37 @@ class Session:
             targets: int32 (n,), their labels.
             seed: int32 (2,), of dropout.
             mixed: See `_replica_step`.
-            taught: The teachers' logits, float32 (n, classes); `None` without one.
+            taught: What the teachers say; `None` without one.
 
         Returns:
             The sum of the images' losses, the logits, float32 (n, classes), and the
             share of the batch's mean loss to take the gradient of.
         """
         with dropout_seed(seed):
-            logits = tf.cast(self.model(batch, training=True), tf.float32)
+            told = answers(self._student, batch, training=True)
+        logits = told.logits
         losses = self._losses(targets, logits)
         if mixed is not None:
             # Linear in the targets, so this is the loss of blended targets.
             others = self._losses(targets[::-1], logits)
             losses = mixed * losses + (1.0 - mixed) * others
         if taught is not None:
-            train = self.config.train
-            far = distances(logits, taught, train.temperature)
-            losses = (1.0 - train.teacher_share) * losses + train.teacher_share * far
+            losses = self._taught(losses, told, taught)
         loss_sum = tf.reduce_sum(losses)
         loss = loss_sum / self.batch_size
         if self.devices.precision == "float16":
             loss = self.optimizer.scale_loss(loss)
         return loss_sum, logits, loss
+
+    def _taught(self, losses: Any, told: Answers, taught: Answers) -> Any:
+        """Return each image's loss, given that of its label."""
+        train = self.config.train
+        far = distances(told.logits, taught.logits, train.temperature)
+        losses = (1.0 - train.teacher_share) * losses + train.teacher_share * far
+        if taught.attention:
+            elsewhere = attention_distances(told.attention, taught.attention)
+            losses += train.attention_weight * elsewhere
+        return losses
 
     def _losses(self, targets: Any, logits: Any) -> Any:
         """Return each image's cross-entropy, with smoothed targets if asked for."""

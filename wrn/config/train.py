@@ -222,6 +222,15 @@ class TrainConfig(Config):
         minimum=0.1,
         maximum=100.0,
     )
+    attention_weight: float = option(
+        0.0,
+        "Attention weight",
+        "What the distance to the teacher's attention, the maps of where each group "
+        "answers most, counts for in the training loss (attention transfer). 1000 is "
+        "usual; 0 turns it off. Counts only where there is a teacher.",
+        minimum=0.0,
+        maximum=1e6,
+    )
     precision: str = option(
         "auto",
         "Precision",

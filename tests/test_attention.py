@@ -1,0 +1,47 @@
+"""Attention maps, against the same in NumPy."""
+
+import numpy as np
+import pytest
+
+from wrn.attention import attention, attention_distances, with_groups
+from wrn.config import ModelConfig
+from wrn.model import build_model
+from wrn.wiring import FAMILIES
+
+
+def test_attention_is_where_the_channels_are_strong_whatever_their_scale():
+    features = np.random.default_rng(2).normal(size=(2, 4, 3, 5)).astype(np.float32)
+    found = attention(features)
+    expected = (features.astype(np.float64) ** 2).mean(axis=3).reshape(2, 12)
+    expected /= np.sqrt((expected**2).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(attention(7 * features), expected, rtol=1e-5)
+    # Nothing to see is no place, and no number that is none.
+    assert not np.any(attention(np.zeros((1, 4, 4, 2), np.float32)))
+
+
+def test_distances_of_attention_are_means_of_each_group_summed():
+    generator = np.random.default_rng(4)
+    found, wanted = (
+        [generator.normal(size=(2, places)).astype(np.float32) for places in (9, 4)]
+        for _ in range(2)
+    )
+    expected = [
+        sum(
+            ((a[image] - b[image]) ** 2).mean()
+            for a, b in zip(found, wanted, strict=True)
+        )
+        for image in range(2)
+    ]
+    np.testing.assert_allclose(attention_distances(found, wanted), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("wiring", FAMILIES.values(), ids=FAMILIES)
+def test_groups_tell_what_they_put_out_before_the_next_one(wiring):
+    model = build_model(ModelConfig(depth=16, widen_factor=1, dropout=0.3), wiring)
+    logits, *groups = with_groups(model).output
+    assert logits is model.output
+    assert [each.shape[-1] for each in groups] == [16, 32, 64]
+    assert [each._keras_history.operation.name for each in groups] == [
+        f"group{number}_block2_add" for number in (1, 2, 3)
+    ]
