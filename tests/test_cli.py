@@ -203,7 +203,7 @@ def test_killed_training_is_interrupted_and_resumes_to_the_same_end():
     assert store.open("broken").status().state == "finished"
     metrics = [store.open(n).path / "metrics.jsonl" for n in ("whole", "broken")]
     assert metrics[0].read_bytes() == metrics[1].read_bytes()
-    from tests.test_training import assert_same_arrays
+    from tests.trainings import assert_same_arrays
 
     assert_same_arrays(
         store.open("whole").last_weights, store.open("broken").last_weights
@@ -231,7 +231,7 @@ def test_killed_at_random_moments_ends_like_uninterrupted(seed):
     assert resumed.returncode == 0, resumed.stderr
     metrics = [RunStore().open(n).path / "metrics.jsonl" for n in ("whole", "broken")]
     assert metrics[0].read_bytes() == metrics[1].read_bytes()
-    from tests.test_training import assert_same_arrays
+    from tests.trainings import assert_same_arrays
 
     assert_same_arrays(
         *(RunStore().open(name).last_weights for name in ("whole", "broken"))

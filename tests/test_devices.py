@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import ROOT
-from tests.test_training import arrays, assert_same_arrays
+from tests.trainings import arrays, assert_same_arrays
 from wrn import augmentation
 from wrn.cluster import Cluster, cluster
 from wrn.config import RunConfig, TrainConfig

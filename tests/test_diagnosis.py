@@ -9,7 +9,7 @@ import pytest
 
 from tests import weight_files
 from tests.conftest import ROOT, real_images, stripes
-from tests.test_training import small
+from tests.trainings import small
 from ui.converted_download import converted
 from ui.weights_choice import ChosenWeights
 from wrn import weights

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import ROOT
-from tests.test_training import assert_same_arrays, small
+from tests.trainings import assert_same_arrays, small
 from wrn import storing, weights
 from wrn.config import DataConfig, ModelConfig
 from wrn.devices import choose

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.test_training import arrays, assert_same_arrays, small
+from tests.trainings import arrays, assert_same_arrays, small
 from wrn import storing, weights
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError

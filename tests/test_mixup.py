@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tests.test_training import small
+from tests.trainings import small
 from wrn import augmentation
 from wrn.config import DataConfig, TrainConfig
 from wrn.devices import choose

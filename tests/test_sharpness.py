@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.test_training import small
+from tests.trainings import small
 from wrn.config import DataConfig
 from wrn.devices import choose
 from wrn.model import build_model

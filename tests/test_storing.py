@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tests.test_training import small
+from tests.trainings import small
 from wrn.commit import commit
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError

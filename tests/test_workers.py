@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_distillation import STATISTICS, distilling, write_teacher
-from tests.test_training import small
+from tests.trainings import small
 from wrn import workers
 from wrn.config import ModelConfig
 from wrn.devices import choose

@@ -1,0 +1,103 @@
+"""The process that reads a file, and may crash, hang or lie."""
+
+import os
+import signal
+import textwrap
+
+import pytest
+
+from tests import weight_files as samples
+from wrn import weights
+from wrn.errors import WeightsError
+from wrn.weights import reader
+
+pytestmark = pytest.mark.usefixtures("quick_reading")
+
+
+@pytest.fixture
+def child(monkeypatch, tmp_path):
+    """Replace the child's program."""
+
+    def replace(code):
+        program = tmp_path / "program.py"
+        program.write_text(textwrap.dedent(code))
+        monkeypatch.setattr(reader, "CHILD", program)
+
+    return replace
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_crash_of_the_library_is_one_sentence(path, child):
+    child(f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})")
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="library failed on this file"):
+        weights.read(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits")
+def test_hang_of_the_library_is_one_sentence(path, child, monkeypatch):
+    """Ended by its own limit on computing, as the true child sets it."""
+    child(
+        f"""
+        import importlib.util, sys
+        spec = importlib.util.spec_from_file_location("child", {str(reader.CHILD)!r})
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.limit_resources(int(sys.argv[2]))
+        while True: pass
+        """
+    )
+    monkeypatch.setattr(reader, "MIN_CPU_SECONDS", 0.5)
+    monkeypatch.setattr(reader, "PATIENCE", 1000)
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match=r"at most 1 seconds of computing.*longer"):
+        weights.read(path)
+
+
+def test_a_process_that_only_waits_is_ended_by_the_clock(path, child, monkeypatch):
+    child("import threading; threading.Event().wait()")
+    monkeypatch.setattr(reader, "PATIENCE", 0.05)
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="takes longer"):
+        weights.read(path)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "not JSON",
+        "[]",
+        "{}",
+        '{"datasets": [["a", [2]]], "groups": [], "attributes": {}, "archive": {}}',
+        '{"datasets": [["a", [-1]]], "groups": [], "attributes": {}, "archive": {}}',
+        '{"datasets": [["a", "b"]], "groups": [], "attributes": {}, "archive": {}}',
+        '{"datasets": [], "groups": [], "attributes": {"": 1}, "archive": {}}',
+        '{"datasets": [["a", [1]]], "groups": 3, "attributes": {}, "archive": {}}',
+    ],
+)
+def test_the_child_is_not_trusted(path, child, manifest):
+    child(
+        f"""
+        open("manifest.json", "w").write({manifest!r})
+        open("arrays.f32", "wb").write(bytes(4))
+        """
+    )
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="library failed on this file"):
+        weights.read(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+@pytest.mark.parametrize(
+    "code",
+    [
+        'os.mkfifo("manifest.json")',
+        'os.symlink("/dev/zero", "manifest.json")',
+        'open("manifest.json", "w").truncate(2**40)',
+    ],
+)
+def test_what_the_child_leaves_is_looked_at_first(path, child, code):
+    child(f"import os; {code}")
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="library failed on this file"):
+        weights.read(path)
