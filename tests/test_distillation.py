@@ -18,12 +18,13 @@ from tests.trainings import assert_same_arrays, small
 from wrn import storing, weights
 from wrn.config import DataConfig, ModelConfig
 from wrn.devices import choose
-from wrn.distillation import Teachers, distances, read_teachers
+from wrn.distillation import Teachers, distances
 from wrn.errors import ConfigError, WeightsError
 from wrn.model import build_model
 from wrn.preprocessing import GcnZca, MeanStd, PerImage
 from wrn.runs import RunStore, Status
 from wrn.session import Session
+from wrn.teacher_files import read_teachers
 from wrn.training import train
 from wrn.wiring import AUTHORS, FAMILIES, wiring_of
 

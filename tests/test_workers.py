@@ -11,9 +11,9 @@ from tests.trainings import small
 from wrn import workers
 from wrn.config import ModelConfig
 from wrn.devices import choose
-from wrn.distillation import read_teachers
 from wrn.errors import ConfigError
 from wrn.runs import RunStore
+from wrn.teacher_files import read_teachers
 
 
 def sent_and_received(monkeypatch, config, run):

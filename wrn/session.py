@@ -15,22 +15,24 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn import augmentation
-from wrn.attention import attention_distances, with_groups
+from wrn.attention import with_groups
 from wrn.averaging import WeightAverage
 from wrn.batch_statistics import BatchStatistics
 from wrn.collective import means, of_chief
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
-from wrn.distillation import Answers, TeacherFile, Teachers, answers, distances
+from wrn.distillation import Teachers, answers
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
+from wrn.loss import image_losses
 from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
 from wrn.preprocessing import Preprocessing, fit_preprocessing
 from wrn.randomness import AUGMENTATION, DROPOUT, mixup_share, step_seed
 from wrn.schedule import averaging_start, image_size, mixes
 from wrn.sharpness import with_weights, worst_nearby
+from wrn.teacher_files import TeacherFile
 from wrn.weights import Recognized, fill
 from wrn.wiring import wiring_of
 
@@ -294,38 +296,12 @@ class Session:
         """
         with dropout_seed(seed):
             told = answers(self._student, batch, training=True)
-        logits = told.logits
-        losses = self._losses(targets, logits)
-        if mixed is not None:
-            # Linear in the targets, so this is the loss of blended targets.
-            others = self._losses(targets[::-1], logits)
-            losses = mixed * losses + (1.0 - mixed) * others
-        if taught is not None:
-            losses = self._taught(losses, told, taught)
+        losses = image_losses(self.config, targets, told, mixed=mixed, taught=taught)
         loss_sum = tf.reduce_sum(losses)
         loss = loss_sum / self.batch_size
         if self.devices.precision == "float16":
             loss = self.optimizer.scale_loss(loss)
-        return loss_sum, logits, loss
-
-    def _taught(self, losses: Any, told: Answers, taught: Answers) -> Any:
-        """Return each image's loss, given that of its label."""
-        train = self.config.train
-        far = distances(told.logits, taught.logits, train.temperature)
-        losses = (1.0 - train.teacher_share) * losses + train.teacher_share * far
-        if taught.attention:
-            elsewhere = attention_distances(told.attention, taught.attention)
-            losses += train.attention_weight * elsewhere
-        return losses
-
-    def _losses(self, targets: Any, logits: Any) -> Any:
-        """Return each image's cross-entropy, with smoothed targets if asked for."""
-        smoothing = self.config.train.label_smoothing
-        if not smoothing:
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        classes = self.config.model.classes
-        smooth = tf.one_hot(targets, classes) * (1.0 - smoothing) + smoothing / classes
-        return tf.nn.softmax_cross_entropy_with_logits(smooth, logits)
+        return loss_sum, told.logits, loss
 
     def measure(
         self, images: Images, should_stop: Callable[[], bool]

@@ -22,13 +22,13 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
-from wrn.distillation import read_teachers
 from wrn.errors import DivergedError
 from wrn.initial_weights import read_initial_weights
 from wrn.pace import Pace
 from wrn.randomness import image_order
 from wrn.schedule import drop_epochs, learning_rate
 from wrn.session import Session
+from wrn.teacher_files import read_teachers
 from wrn.wiring import wiring_of
 
 #: Points on the curve of each epoch.
@@ -143,7 +143,7 @@ def train(
         ConfigError: If the batch cannot be shared evenly among the devices, or the
             data has another number of classes than the network, or the wiring takes
             full-size images only, or the initial weights are of another network, or
-            the teacher does not suit (`wrn.distillation.read_teachers`).
+            the teacher does not suit (`wrn.teacher_files.read_teachers`).
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
         WeightsError: If the file of the initial weights or of the teacher cannot be

@@ -16,8 +16,8 @@ from wrn.collective import broadcast, lost_workers_named
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import Devices
-from wrn.distillation import keep_teachers, kept_files
 from wrn.initial_weights import read_initial_weights
+from wrn.teacher_files import keep_teachers, kept_files
 from wrn.training import Outcome, Recorder, train
 
 

@@ -1,0 +1,158 @@
+"""The files of the teachers of a training: kept by its run, read and checked."""
+
+import hashlib
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wrn import weights
+from wrn.config import FULL_SIZE, RunConfig
+from wrn.errors import ConfigError, WeightsError
+from wrn.preprocessing import KINDS, Preprocessing, read_preprocessing
+
+#: What a teacher's file tells of itself, for the files of its students.
+_TOLD = ("model", "train", "data", "result", "commit", "initial", "teachers")
+
+
+@dataclass(frozen=True)
+class TeacherFile:
+    """A teacher, as read from its file.
+
+    Attributes:
+        recognized: Network and weights.
+        preprocessing: What is done to its images first.
+        origin: The `file`'s name and `sha256`, and what it tells of itself: `model`,
+            `train`, `data`, `result`, `commit`, and `initial` and `teachers` in turn.
+    """
+
+    recognized: weights.Recognized
+    preprocessing: Preprocessing
+    origin: dict[str, Any]
+
+
+def kept_files(config: RunConfig, folder: Path) -> list[Path]:
+    """Return where the files of a training's teachers are kept.
+
+    Args:
+        config: All settings of the training.
+        folder: That of the teachers, in the run's.
+
+    Returns:
+        One for each teacher, in their order, whether it exists or not.
+    """
+    numbers = range(1, len(config.train.teachers) + 1)
+    return [folder / f"{number}.weights.h5" for number in numbers]
+
+
+def keep_teachers(config: RunConfig, folder: Path) -> None:
+    """Copy the teachers' files to a run, which needs them again when it resumes.
+
+    Args:
+        config: All settings of the training; it may have no teacher.
+        folder: Where to. A file that is there stays.
+
+    Raises:
+        WeightsError: If a file cannot be read or holds no Wide ResNet.
+    """
+    kept = kept_files(config, folder)
+    for path, target in zip(config.train.teachers, kept, strict=True):
+        if target.exists():
+            continue
+        # First what it is: another program's file may have any size.
+        weights.read_named("teacher", path)
+        folder.mkdir(exist_ok=True)
+        copy = folder / f".{uuid.uuid4().hex}"
+        shutil.copyfile(path, copy)
+        copy.replace(target)
+
+
+def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
+    """Read the teachers of a training.
+
+    Args:
+        config: All settings of the training.
+        folder: Where the run keeps the files; copied to it at the training's beginning.
+
+    Returns:
+        The teachers, in their order; none if the training has none.
+
+    Raises:
+        ConfigError: If a teacher knows another number of classes, or its images were
+            preprocessed in another way than the student's or the first teacher's, or
+            cannot be shrunk.
+        WeightsError: If a file cannot be read, or lacks its preprocessing.
+    """
+    keep_teachers(config, folder)
+    kept = kept_files(config, folder)
+    teachers = [
+        _read(config, path, file)
+        for path, file in zip(config.train.teachers, kept, strict=True)
+    ]
+    for path, teacher in zip(config.train.teachers, teachers, strict=True):
+        if not _alike(teacher.preprocessing, teachers[0].preprocessing):
+            raise ConfigError(
+                "teachers must have been trained with the same statistics of their "
+                "preprocessing, for they see the same images. "
+                f"Received: {path}, whose statistics are not those of the first"
+            )
+    return teachers
+
+
+def _read(config: RunConfig, path: str, kept: Path) -> TeacherFile:
+    """Read one teacher, from the run's copy of the file at `path`."""
+    file, found = weights.read_named("teacher", str(kept))
+    if found.config.classes != config.model.classes:
+        raise ConfigError(
+            f"teacher must know {config.model.classes} classes. Received: {path}, "
+            f"which knows {found.config.classes}"
+        )
+    if found.wiring.head != "global" and config.train.first_size != FULL_SIZE:
+        raise ConfigError(
+            f"first_size must be {FULL_SIZE} with the teacher {path}, whose dense "
+            f"layer takes every pixel. Received: {config.train.first_size}"
+        )
+    preprocessing = _preprocessing(file, path, config)
+    with kept.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    origin = {"file": Path(path).name, "sha256": digest}
+    origin |= {key: file.metadata[key] for key in _TOLD if key in file.metadata}
+    return TeacherFile(found, preprocessing, origin)
+
+
+def _alike(one: Preprocessing, other: Preprocessing) -> bool:
+    """Tell whether two make the same of every image."""
+    ones, others = one.arrays(), other.arrays()
+    return one.to_dict() == other.to_dict() and all(
+        np.array_equal(ones[name], others[name]) for name in ones
+    )
+
+
+def _preprocessing(
+    file: weights.WeightFile, path: str, config: RunConfig
+) -> Preprocessing:
+    """Return the teacher's preprocessing, which the student's images have, too."""
+    stored = file.metadata.get("preprocessing")
+    if stored is None:
+        raise WeightsError(
+            "teacher must be a file that tells how its images were preprocessed, as "
+            f"those do that this project has trained. Received: {path}, which does not"
+        )
+    try:
+        preprocessing = read_preprocessing(stored, file.preprocessing)
+    except WeightsError as error:
+        raise WeightsError(f"teacher {path}: {error}") from error
+    if preprocessing.kind not in KINDS:
+        raise ConfigError(
+            f"teacher must have been trained with preprocessing {', '.join(KINDS)}. "
+            f"Received: {path}, trained with {preprocessing.kind}"
+        )
+    if preprocessing.kind != config.data.preprocessing:
+        raise ConfigError(
+            "preprocessing must be the teacher's, which sees the same images: "
+            f"{preprocessing.kind} for {path}. Received: {config.data.preprocessing}"
+        )
+    return preprocessing
