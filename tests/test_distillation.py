@@ -1,10 +1,6 @@
 """Knowledge distillation, against the same done by hand."""
 
-import dataclasses
-import hashlib
-import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -14,24 +10,14 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import ROOT
-from tests.trainings import assert_same_arrays, small
-from wrn import storing, weights
-from wrn.config import DataConfig, ModelConfig
+from tests.teachers import SHARE, STATISTICS, TEMPERATURE, distilling, write_teacher
+from wrn.config import ModelConfig
 from wrn.devices import choose
 from wrn.distillation import Teachers, distances
-from wrn.errors import ConfigError, WeightsError
 from wrn.model import build_model
-from wrn.preprocessing import GcnZca, MeanStd, PerImage
-from wrn.runs import RunStore, Status
 from wrn.session import Session
 from wrn.teacher_files import read_teachers
-from wrn.training import train
-from wrn.wiring import AUTHORS, FAMILIES, wiring_of
-
-#: Not the statistics of any images at hand.
-STATISTICS = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))
-TEACHER = ModelConfig(depth=10, widen_factor=2)
-SHARE, TEMPERATURE = 0.7, 3.0
+from wrn.wiring import FAMILIES, wiring_of
 
 
 def softmax(logits):
@@ -72,50 +58,9 @@ def test_their_gradient_is_the_difference_of_the_probabilities():
     np.testing.assert_allclose(tape.gradient(total, variable), expected, atol=1e-5)
 
 
-def write_teacher(
-    path, config=TEACHER, wiring=AUTHORS, preprocessing=STATISTICS, seed=7
-):
-    """Write a network of random weights with what it did to its images."""
-    model = build_model(config, wiring, seed=seed)
-    # So that its answers are not all alike.
-    dense = model.get_layer("dense")
-    dense.kernel.assign(10 * dense.kernel)
-    metadata = {
-        "model": config.to_dict(),
-        "wiring": wiring.to_dict(),
-        "train": {"seed": seed},
-        "commit": "abc",
-    }
-    if preprocessing:
-        metadata["preprocessing"] = preprocessing.to_dict()
-    arrays = preprocessing.arrays() if preprocessing else None
-    weights.save(path, model, metadata, preprocessing=arrays)
-    return model
-
-
-def distilling(*paths, preprocessing="mean-std", **settings):
-    """Return the settings of a training by teachers, on images as they are."""
-    config = small(
-        dropout=0.0,
-        teacher=", ".join(map(str, paths)),
-        teacher_share=SHARE,
-        temperature=TEMPERATURE,
-        **settings,
-    )
-    data = DataConfig(
-        source="synthetic", preprocessing=preprocessing, flip=False, crop_padding=0
-    )
-    return dataclasses.replace(config, data=data)
-
-
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "large.weights.h5"
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 def session_of(config, dataset, folder, precision="float32", devices="auto"):
@@ -238,8 +183,17 @@ def test_several_teachers_answer_with_the_mean_of_their_logits(tmp_path):
     images = np.random.default_rng(5).normal(size=(6, 32, 32, 3)).astype(np.float32)
     each = [np.asarray(model(images, training=False)) for model in models]
     assert np.abs(each[0] - each[1]).min() > 1e-3
-    found = Teachers(files, "float32").answers(images).logits
-    np.testing.assert_allclose(found, sum(each) / 3, rtol=1e-4, atol=1e-4)
+    found = Teachers(files, "float32", look=True).answers(images)
+    np.testing.assert_allclose(found.logits, sum(each) / 3, rtol=1e-4, atol=1e-4)
+    seen = [looking(model)(images, training=False)[1:] for model in models]
+    for group in range(3):
+        maps = [attention_by_hand(of_model[group]).numpy() for of_model in seen]
+        assert np.abs(maps[0] - maps[1]).max() > 1e-3
+        np.testing.assert_allclose(
+            found.attention[group], sum(maps) / 3, rtol=1e-3, atol=1e-5
+        )
+    # Asked for their logits alone, they tell no more.
+    assert Teachers(files, "float32").answers(images).attention == []
 
 
 @pytest.mark.slow
@@ -248,7 +202,8 @@ def test_other_precisions_tell_about_the_same(dataset, path, tmp_path, precision
     write_teacher(path)
     told = []
     for each in ("float32", precision):
-        session = session_of(distilling(path), dataset, tmp_path, each)
+        config = distilling(path, attention_weight=100.0)
+        session = session_of(config, dataset, tmp_path, each)
         told.append(session.step(0, np.arange(40, dtype=np.int32), 0.1)[0])
     assert told[1] == pytest.approx(told[0], rel=0.05)
     assert told[1] != told[0]
@@ -268,7 +223,9 @@ from wrn.data import load_cached
 
 path = Path(sys.argv[1])
 teacher = write_teacher(path)
-config = distilling(path, devices="cpu:0,cpu:1", weight_decay=0.0)
+config = distilling(
+    path, devices="cpu:0,cpu:1", weight_decay=0.0, attention_weight=3000.0
+)
 dataset = load_cached("synthetic")
 session = session_of(config, dataset, path.parent, devices="cpu:0,cpu:1")
 twin = build_model(config.model, wiring_of(config))
@@ -277,11 +234,13 @@ before = [np.asarray(variable) for variable in twin.trainable_variables]
 images, labels = first_images(dataset)
 gradients, expected = 0, 0
 for half in (slice(20), slice(20, 40)):
-    taught = teacher(images[half], training=False)
+    taught, *wanted = looking(teacher)(images[half], training=False)
     with tf.GradientTape() as tape:
-        logits = twin(images[half], training=True)
+        logits, *groups = looking(twin)(images[half], training=True)
         losses, by_hand = loss_by_hand(logits, taught, labels[half], 0.0)
-        loss = tf.reduce_sum(losses) / 40
+        far = 3000.0 * attention_loss_by_hand(groups, wanted)
+        loss = tf.reduce_sum(losses + far) / 40
+        by_hand = by_hand + far.numpy()
     found = tape.gradient(loss, twin.trainable_variables)
     found = [each.numpy() for each in found]
     gradients = [a + b for a, b in zip(gradients, found)] if gradients else found
@@ -300,127 +259,3 @@ def test_on_two_devices_each_asks_the_teacher_about_its_own_images(path):
         env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         timeout=300,
     )
-
-
-@pytest.mark.slow
-def test_resumed_it_ends_exactly_like_uninterrupted(store, dataset, path):
-    """The run keeps its teachers: the files are needed no more."""
-    other = path.with_name("other.weights.h5")
-    write_teacher(path)
-    write_teacher(other, seed=8)
-    config = distilling(path, other, mixup=0.3, first_size=24)
-    whole, parts = store.create(config, "whole"), store.create(config, "parts")
-    train(config, dataset, whole)
-    asked = iter(range(1000))
-    train(config, dataset, parts, should_stop=lambda: next(asked) == 5)
-    path.unlink()
-    other.unlink()
-    assert train(config, dataset, parts).finished
-    assert_same_arrays(whole.last_weights, parts.last_weights)
-
-
-@pytest.mark.slow
-def test_file_and_card_tell_of_the_teachers_and_of_no_path(
-    store, dataset, path, tmp_path, monkeypatch
-):
-    other = path.with_name("other.weights.h5")
-    write_teacher(path)
-    write_teacher(other, seed=8)
-    config = distilling(path, other, epochs=1)
-    run = store.create(config, "student")
-    train(config, dataset, run)
-    told = weights.read(run.last_weights).metadata
-    first, second = told["teachers"]
-    assert first["file"] == "large.weights.h5"
-    assert first["model"]["widen_factor"] == 2
-    assert first["train"]["seed"] == 7
-    assert first["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert second["file"] == "other.weights.h5"
-    assert second["train"]["seed"] == 8
-    # The student sees what the teacher knows.
-    assert told["preprocessing"] == STATISTICS.to_dict()
-    monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
-    run.write_status(Status(state="finished"))
-    card = storing.store(run, "synthetic", folder=tmp_path / "models")
-    assert card["teachers"] == told["teachers"]
-    names = card["settings"]["train"]["teacher"]
-    assert names == "large.weights.h5,other.weights.h5"
-    assert str(tmp_path) not in json.dumps([card, told])
-
-
-@pytest.mark.parametrize(
-    ("teacher", "settings", "refusal", "message"),
-    [
-        (
-            {"config": ModelConfig(depth=10, widen_factor=1, classes=100)},
-            {},
-            ConfigError,
-            r"teacher must know 10 classes\. Received: .*, which knows 100",
-        ),
-        (
-            {"wiring": FAMILIES["asmith26"]},
-            {"first_size": 24},
-            ConfigError,
-            r"first_size must be 32 with the teacher .*Received: 24",
-        ),
-        (
-            {"preprocessing": PerImage()},
-            {},
-            ConfigError,
-            r"trained with preprocessing mean-std, .*, trained with per-image",
-        ),
-        (
-            {},
-            {"preprocessing": "keras-zca"},
-            ConfigError,
-            r"mean-std for .*Received: keras-zca",
-        ),
-        ({"preprocessing": None}, {}, WeightsError, r"teacher must be .*tells how"),
-    ],
-)
-def test_a_teacher_that_does_not_suit_is_refused(
-    path, teacher, settings, refusal, message
-):
-    write_teacher(path, **teacher)
-    with pytest.raises(refusal, match=message):
-        read_teachers(distilling(path, **settings), path.with_name("teachers"))
-
-
-def statistics(kind, first):
-    """Return the figures of a preprocessing, of which one is given."""
-    if kind == "mean-std":
-        return MeanStd(mean=(first, 100.0, 110.0), std=(50.0, 60.0, 70.0))
-    mean = np.zeros(3072, np.float32)
-    mean[0] = first
-    return GcnZca(mean=mean, matrix=np.eye(3072, dtype=np.float32))
-
-
-@pytest.mark.parametrize("kind", ["mean-std", "gcn-zca"])
-def test_teachers_of_other_statistics_are_refused(path, kind):
-    """Those of one kind are told in words, those of the other are arrays."""
-    other, folder = path.with_name("other.weights.h5"), path.with_name("teachers")
-    write_teacher(path, preprocessing=statistics(kind, 90.0))
-    config = distilling(path, other, preprocessing=kind)
-    write_teacher(other, preprocessing=statistics(kind, 90.5))
-    with pytest.raises(
-        ConfigError, match=r"Received: .*other.* are not those of the first"
-    ):
-        read_teachers(config, folder)
-    shutil.rmtree(folder)
-    write_teacher(other, preprocessing=statistics(kind, 90.0))
-    assert len(read_teachers(config, folder)) == 2
-
-
-@pytest.mark.parametrize("content", [None, b"no weights"])
-def test_a_file_that_is_none_is_named(path, content):
-    kept = path.with_name("teachers")
-    if content:
-        path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"^teacher .*large\.weights\.h5: "):
-        read_teachers(distilling(path), kept)
-    assert not kept.exists()
-
-
-def test_without_a_teacher_there_is_none(tmp_path):
-    assert read_teachers(small(), tmp_path / "teachers") == []
-    assert not (tmp_path / "teachers").exists()

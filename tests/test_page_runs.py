@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -74,7 +75,9 @@ def test_table_tells_each_run(page):
 
 
 def test_run_of_the_url_is_shown(page):
-    make_run("first")
+    folder = make_run("first").teachers_folder
+    folder.mkdir()
+    (folder / "1.weights.h5").write_bytes(b"teacher")
     make_run("second", "stopped")
     open_run(page, "first")
     assert not page.exception
@@ -89,7 +92,8 @@ def test_run_of_the_url_is_shown(page):
     assert labels == ["Best weights", "Last weights", "Metrics (CSV)"]
     assert page.json[0].value.find('"widen_factor": 1') > 0
     assert str(RunStore().open("first").path.resolve()) in page.code[0].value
-    assert "last.weights.h5" in list(page.dataframe[1].value["File"])
+    files = list(page.dataframe[1].value["File"])
+    assert {"last.weights.h5", str(Path("teachers", "1.weights.h5"))} <= set(files)
     assert "Resume training" not in buttons(page)
 
 

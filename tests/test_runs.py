@@ -236,6 +236,9 @@ def test_log_has_a_line_a_time(store):
     moment, _, text = lines[-1].partition("  ")
     assert text == "line 29 of two"
     datetime.strptime(moment, "%Y-%m-%d %H:%M:%S")
+    # A file's name that is no UTF-8, as Python tells it.
+    run.log("There is no t\udcff.h5")
+    assert run.log_tail(1).endswith(r"There is no t\udcff.h5")
 
 
 def test_notes_round_trip(store):

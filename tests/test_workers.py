@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_distillation import STATISTICS, distilling, write_teacher
+from tests.teachers import STATISTICS, distilling, write_teacher
 from tests.trainings import small
 from wrn import workers
 from wrn.config import ModelConfig
@@ -16,8 +16,9 @@ from wrn.runs import RunStore
 from wrn.teacher_files import read_teachers
 
 
-def sent_and_received(monkeypatch, config, run):
-    """Lead, then follow; return the settings and the run the follower trained with."""
+@pytest.fixture
+def line(monkeypatch):
+    """What is on its way from the chief to another worker."""
     line = deque()
 
     def send(_, content):
@@ -25,6 +26,11 @@ def sent_and_received(monkeypatch, config, run):
         return content
 
     monkeypatch.setattr(workers, "broadcast", send)
+    return line
+
+
+def sent_and_received(monkeypatch, line, config, run):
+    """Lead, then follow; return the settings and the run the follower trained with."""
     workers.lead(choose("float32", "cpu"), config, run)
     monkeypatch.setattr(workers, "broadcast", lambda *_: line.popleft())
     seen = {}
@@ -33,9 +39,9 @@ def sent_and_received(monkeypatch, config, run):
         # Its folder is gone when the training is over.
         seen["config"] = config
         seen["checkpoint"] = run.last_weights.exists() and run.last_weights.read_bytes()
-        seen["teachers"] = read_teachers(config, run.teachers)
-        path = config.train.initial_weights
-        seen["initial"] = Path(path).read_bytes() if path else None
+        seen["teachers"] = read_teachers(config, run.teachers_folder)
+        path = Path(config.train.initial_weights)
+        seen["initial"] = path.read_bytes() if path.is_file() else None
         return "trained"
 
     monkeypatch.setattr(workers, "train", train)
@@ -44,7 +50,8 @@ def sent_and_received(monkeypatch, config, run):
     return seen
 
 
-def test_the_others_need_no_file_of_their_own(monkeypatch, tmp_path):
+@pytest.mark.parametrize("resumes", [False, True])
+def test_the_others_need_no_file_of_their_own(monkeypatch, line, tmp_path, resumes):
     initial = tmp_path / "before" / "last.weights.h5"
     initial.parent.mkdir()
     write_teacher(initial, ModelConfig(depth=10, widen_factor=1))
@@ -53,34 +60,37 @@ def test_the_others_need_no_file_of_their_own(monkeypatch, tmp_path):
         write_teacher(path, seed=seed)
     config = distilling(*paths, initial_weights=str(initial))
     run = RunStore(tmp_path / "runs").create(config, "run")
-    run.last_weights.write_bytes(b"where it stood")
-    wanted = [each.origin for each in read_teachers(config, run.teachers)]
+    if resumes:
+        run.last_weights.write_bytes(b"where it stood")
+    wanted = [each.origin for each in read_teachers(config, run.teachers_folder)]
     for path in paths:
         path.unlink()
-    seen = sent_and_received(monkeypatch, config, run)
-    assert seen["initial"] == initial.read_bytes()
+    seen = sent_and_received(monkeypatch, line, config, run)
+    # Nobody reads it when a training goes on.
+    assert seen["initial"] == (None if resumes else initial.read_bytes())
     # It is at another place there, under its name: that is what a checkpoint tells.
     assert seen["config"].train != config.train
     assert seen["config"].train.without_paths() == config.train.without_paths()
     assert seen["config"].model == config.model
-    assert seen["checkpoint"] == b"where it stood"
+    assert seen["checkpoint"] == (resumes and b"where it stood")
     assert [each.origin for each in seen["teachers"]] == wanted
     assert len({json.dumps(each) for each in wanted}) == 2
     assert seen["teachers"][1].preprocessing == STATISTICS
 
 
-def test_without_teacher_and_checkpoint_there_is_none(monkeypatch, tmp_path):
+def test_without_teacher_and_checkpoint_there_is_none(monkeypatch, line, tmp_path):
     config = small(dropout=0.0)
     run = RunStore(tmp_path / "runs").create(config, "run")
-    seen = sent_and_received(monkeypatch, config, run)
+    seen = sent_and_received(monkeypatch, line, config, run)
     assert seen.pop("config") == config
     assert seen == {"checkpoint": False, "teachers": [], "initial": None}
 
 
-def test_initial_weights_of_another_network_are_not_sent(monkeypatch, tmp_path):
+def test_initial_weights_of_another_network_are_not_sent(line, tmp_path):
     other = tmp_path / "other.weights.h5"
     write_teacher(other)
     config = small(dropout=0.0, initial_weights=str(other))
     run = RunStore(tmp_path / "runs").create(config, "run")
     with pytest.raises(ConfigError, match="initial_weights must hold WRN-10-1"):
-        sent_and_received(monkeypatch, config, run)
+        workers.lead(choose("float32", "cpu"), config, run)
+    assert not line

@@ -76,7 +76,9 @@ def files(run: Run) -> None:
     with st.expander("Files"):
         st.code(str(run.path.resolve()), language=None)
         try:
-            found = [(path.name, path.stat()) for path in _files(run)]
+            found = [
+                (str(path.relative_to(run.path)), path.stat()) for path in _files(run)
+            ]
         except OSError as error:
             st.error(literal(f"The folder cannot be read: {error}"))
             return
@@ -102,8 +104,10 @@ def tensorboard(run: Run) -> None:
 
 
 def _files(run: Run) -> list[Path]:
+    """Return what a run keeps, by its path within the folder."""
     return sorted(
         path
-        for path in run.path.iterdir()
+        for folder in (run.path, run.teachers_folder)
+        for path in folder.glob("*")
         if path.is_file() and not path.name.startswith(".")
     )

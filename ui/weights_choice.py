@@ -192,11 +192,11 @@ def _card_facts(card: Card | None) -> dict[str, str]:
     if card is None:
         return {}
     facts = {
-        "Recipe": card.recipe,
         "Trained on": card.data,
         "Epochs": "" if card.epochs is None else f"{card.epochs:,}",
         "Accuracy on its card": _percent(card.test_accuracy),
         "With flips": _percent(card.test_accuracy_flip),
+        "Recipe": card.recipe,  # The longest, on a line of its own.
     }
     return {label: value for label, value in facts.items() if value}
 

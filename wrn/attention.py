@@ -4,9 +4,9 @@ The attention of a group is a map of the image: how strongly its output answers 
 place. Student and teacher may differ in width and depth, their maps have the same size.
 
 Source:
-    Zagoruyko & Komodakis, "Paying More Attention to Attention", arXiv:1612.03928,
-    section 3.1, with p = 2; `at` and `at_loss` in utils.py of the authors' code,
-    szagoruyko/attention-transfer.
+    Zagoruyko & Komodakis, "Paying More Attention to Attention", arXiv:1612.03928: maps
+    as in section 3.1 with p = 2, the distance as `at_loss` in utils.py of the authors'
+    code, szagoruyko/attention-transfer.
 """
 
 from typing import Any

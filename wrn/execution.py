@@ -155,7 +155,7 @@ class _Recorder:
         self.run = run
         self.last_weights = run.last_weights
         self.best_weights = run.best_weights
-        self.teachers = run.teachers
+        self.teachers_folder = run.teachers_folder
         self.events: Any = None
         self.wanted = config.output.tensorboard
         self.epochs = config.train.epochs

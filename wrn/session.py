@@ -170,8 +170,8 @@ class Session:
             learning_rate: Learning rate of this step.
 
         Returns:
-            The sum of the images' losses, with a teacher the distances to its answers
-            in part, and how many were classified rightly.
+            The sum of the images' losses, those by the teachers included, and how
+            many were classified rightly.
         """
         seed = self.config.train.seed
         seeds = [step_seed(seed, stream, number) for stream in (AUGMENTATION, DROPOUT)]

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-import uuid
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,34 +48,13 @@ def kept_files(config: RunConfig, folder: Path) -> list[Path]:
     return [folder / f"{number}.weights.h5" for number in numbers]
 
 
-def keep_teachers(config: RunConfig, folder: Path) -> None:
-    """Copy the teachers' files to a run, which needs them again when it resumes.
-
-    Args:
-        config: All settings of the training; it may have no teacher.
-        folder: Where to. A file that is there stays.
-
-    Raises:
-        WeightsError: If a file cannot be read or holds no Wide ResNet.
-    """
-    kept = kept_files(config, folder)
-    for path, target in zip(config.train.teachers, kept, strict=True):
-        if target.exists():
-            continue
-        # First what it is: another program's file may have any size.
-        weights.read_named("teacher", path)
-        folder.mkdir(exist_ok=True)
-        copy = folder / f".{uuid.uuid4().hex}"
-        shutil.copyfile(path, copy)
-        copy.replace(target)
-
-
 def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
-    """Read the teachers of a training.
+    """Read the teachers of a training, and keep their files for when it resumes.
 
     Args:
         config: All settings of the training.
-        folder: Where the run keeps the files; copied to it at the training's beginning.
+        folder: Where the run keeps the files. What is there stays and is read; what is
+            not is copied, once all are found to suit.
 
     Returns:
         The teachers, in their order; none if the training has none.
@@ -86,24 +65,47 @@ def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
             cannot be shrunk.
         WeightsError: If a file cannot be read, or lacks its preprocessing.
     """
-    keep_teachers(config, folder)
+    paths = config.train.teachers
     kept = kept_files(config, folder)
-    teachers = [
-        _read(config, path, file)
-        for path, file in zip(config.train.teachers, kept, strict=True)
-    ]
-    for path, teacher in zip(config.train.teachers, teachers, strict=True):
-        if not _alike(teacher.preprocessing, teachers[0].preprocessing):
-            raise ConfigError(
-                "teachers must have been trained with the same statistics of their "
-                "preprocessing, for they see the same images. "
-                f"Received: {path}, whose statistics are not those of the first"
-            )
+    if not paths:
+        return []
+    with tempfile.TemporaryDirectory(prefix=".teachers-", dir=folder.parent) as new:
+        copies = {
+            target: _copy(config, path, Path(new) / target.name)
+            for path, target in zip(paths, kept, strict=True)
+            if not target.exists()
+        }
+        teachers = [
+            _read(config, path, copies.get(target, target))
+            for path, target in zip(paths, kept, strict=True)
+        ]
+        for path, teacher in zip(paths, teachers, strict=True):
+            if not _alike(teacher.preprocessing, teachers[0].preprocessing):
+                raise ConfigError(
+                    "teacher must name networks whose preprocessing has the same "
+                    "statistics, for they see the same images. "
+                    f"Received: {path}, whose statistics are not those of the first"
+                )
+        for target, copy in copies.items():
+            folder.mkdir(exist_ok=True)
+            copy.replace(target)
     return teachers
 
 
+def _copy(config: RunConfig, path: str, copy: Path) -> Path:
+    """Copy the file of a teacher, if it is one: any other may have any size."""
+    try:
+        weights.read_named("teacher", path)
+    except WeightsError as error:
+        several = len(config.train.teachers) > 1
+        hint = " (commas stand between files)" if several else ""
+        raise WeightsError(f"{error}{hint}") from error
+    shutil.copyfile(path, copy)
+    return copy
+
+
 def _read(config: RunConfig, path: str, kept: Path) -> TeacherFile:
-    """Read one teacher, from the run's copy of the file at `path`."""
+    """Read one teacher, from a copy of the file at `path`."""
     file, found = weights.read_named("teacher", str(kept))
     if found.config.classes != config.model.classes:
         raise ConfigError(
@@ -124,10 +126,13 @@ def _read(config: RunConfig, path: str, kept: Path) -> TeacherFile:
 
 
 def _alike(one: Preprocessing, other: Preprocessing) -> bool:
-    """Tell whether two make the same of every image."""
+    """Tell whether two make the same of every image.
+
+    Whitening that was fitted on another machine may differ in its last bits.
+    """
     ones, others = one.arrays(), other.arrays()
     return one.to_dict() == other.to_dict() and all(
-        np.array_equal(ones[name], others[name]) for name in ones
+        np.allclose(ones[name], others[name], rtol=1e-3, atol=1e-4) for name in ones
     )
 
 

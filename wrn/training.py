@@ -22,7 +22,7 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
-from wrn.errors import DivergedError
+from wrn.errors import DivergedError, RunError
 from wrn.initial_weights import read_initial_weights
 from wrn.pace import Pace
 from wrn.randomness import image_order
@@ -47,7 +47,7 @@ class Recorder(Protocol):
         """The weights with the best accuracy measured so far."""
 
     @property
-    def teachers(self) -> Path:
+    def teachers_folder(self) -> Path:
         """The folder where the files of the teachers are kept, if there are any."""
 
     def record(self, metrics: dict[str, Any]) -> None:
@@ -190,7 +190,13 @@ class _Training:
             origin = stored.metadata.get("initial")
         else:
             initial, origin = read_initial_weights(config)
-        teachers = read_teachers(config, run.teachers)
+        teachers = read_teachers(config, run.teachers_folder)
+        told = [teacher.origin for teacher in teachers]
+        if stored and stored.metadata.get("teachers", []) != told:
+            raise RunError(
+                "A training must go on with the teachers that it began with. "
+                "Received: other weight files than those its checkpoint tells of"
+            )
         self.session = Session(config, dataset, devices, fitted, initial, teachers)
         self.metadata: dict[str, Any] = {
             "model": config.model.to_dict(),
@@ -207,7 +213,7 @@ class _Training:
         if origin:
             self.metadata["initial"] = origin
         if teachers:
-            self.metadata["teachers"] = [teacher.origin for teacher in teachers]
+            self.metadata["teachers"] = told
         if stored:
             self.state = checkpoint.restore(self.session, run.last_weights, stored)
         run.rewind(self.state.records)

@@ -17,7 +17,7 @@ from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import Devices
 from wrn.initial_weights import read_initial_weights
-from wrn.teacher_files import keep_teachers, kept_files
+from wrn.teacher_files import kept_files, read_teachers
 from wrn.training import Outcome, Recorder, train
 
 
@@ -34,14 +34,18 @@ def lead(devices: Devices, config: RunConfig, run: Recorder) -> None:
         ConfigError: If the initial weights are of another network.
         WeightsError: If a file of initial weights or of a teacher cannot be read.
     """
-    keep_teachers(config, run.teachers)
-    if not run.last_weights.exists():
-        read_initial_weights(config)  # Refused before it is sent.
+    # What does not suit is refused before it is sent.
+    read_teachers(config, run.teachers_folder)
+    resumes = run.last_weights.exists()
+    if not resumes:
+        read_initial_weights(config)
     settings = {"config": config.to_dict(), "precision": devices.precision}
     with lost_workers_named(devices):
         broadcast(devices, json.dumps(settings).encode())
+        initial = Path(config.train.initial_weights)
         for file in _weight_files(config, run):
-            broadcast(devices, file.read_bytes() if file.is_file() else b"")
+            wanted = file.is_file() and not (resumes and file == initial)
+            broadcast(devices, file.read_bytes() if wanted else b"")
 
 
 def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> Outcome:
@@ -66,7 +70,7 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
         devices = dataclasses.replace(devices, precision=settings["precision"])
         run = _NoRun(Path(folder))
         if path := config.train.initial_weights:
-            received = run.initial_weights / PurePath(path).name
+            received = run.initial_folder / PurePath(path).name
             train_config = config.train.replace(initial_weights=str(received))
             config = dataclasses.replace(config, train=train_config)
         for file in _weight_files(config, run):
@@ -80,7 +84,7 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
 def _weight_files(config: RunConfig, run: Recorder) -> list[Path]:
     """Return every file that a training may read, in the order they are sent in."""
     initial = [Path(path)] if (path := config.train.initial_weights) else []
-    return [run.last_weights, *kept_files(config, run.teachers), *initial]
+    return [run.last_weights, *kept_files(config, run.teachers_folder), *initial]
 
 
 class _NoRun:
@@ -89,8 +93,8 @@ class _NoRun:
     def __init__(self, folder: Path) -> None:
         self.last_weights = folder / "last.weights.h5"
         self.best_weights = folder / "best.weights.h5"
-        self.teachers = folder / "teachers"
-        self.initial_weights = folder / "initial"
+        self.teachers_folder = folder / "teachers"
+        self.initial_folder = folder / "initial"
 
     def record(self, metrics: dict[str, Any]) -> None:
         pass

@@ -207,8 +207,8 @@ class TrainConfig(Config):
     teacher_share: float = option(
         0.9,
         "Teacher's share",
-        "Share of the training loss that is the distance to the teacher's answers; the "
-        "rest is that of the labels. The loss on test images is that of the labels "
+        "Share of the training loss that is the distance to the teacher's answers, "
+        "against that of the labels. The loss on test images is that of the labels "
         "alone. 0.9 is usual. Counts only where there is a teacher.",
         minimum=0.0,
         maximum=1.0,
@@ -226,8 +226,9 @@ class TrainConfig(Config):
         0.0,
         "Attention weight",
         "What the distance to the teacher's attention, the maps of where each group "
-        "answers most, counts for in the training loss (attention transfer). 1000 is "
-        "usual; 0 turns it off. Counts only where there is a teacher.",
+        "answers most, adds to the training loss (attention transfer). 1000 is usual "
+        "with a teacher's share of 0; 0 turns it off. Counts only where there is a "
+        "teacher.",
         minimum=0.0,
         maximum=1e6,
     )
@@ -255,6 +256,12 @@ class TrainConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        parts = self.teacher.split(",")
+        if self.teacher and not all(part.strip() for part in parts):
+            raise ConfigError(
+                "teacher must be a weight file, or several with commas between. "
+                f"Received: {self.teacher!r:.200}"
+            )
         if not _DEVICES.fullmatch(self.devices):
             raise ConfigError(
                 "devices must be auto, cpu, or a list such as gpu:0,gpu:1. "
@@ -264,7 +271,8 @@ class TrainConfig(Config):
     @property
     def teachers(self) -> tuple[str, ...]:
         """The files of the teachers, one by one."""
-        return tuple(file for part in self.teacher.split(",") if (file := part.strip()))
+        parts = self.teacher.split(",") if self.teacher else []
+        return tuple(part.strip() for part in parts)
 
     def without_paths(self) -> "TrainConfig":
         """Return the settings as others may see them: files by their names alone."""

@@ -7,6 +7,7 @@
         speed.jsonl         timing of each epoch
         last.weights.h5     the checkpoint to resume from
         best.weights.h5     the best weights by the accuracy measured
+        teachers/           the weights it learns from, if it has teachers
         evaluation.json     the last evaluation
         log.txt             what happened when, for people
         notes.json          what a person wrote about the run

@@ -48,7 +48,7 @@ class Run:
         return self.path / "best.weights.h5"
 
     @property
-    def teachers(self) -> Path:
+    def teachers_folder(self) -> Path:
         """The folder where the files of the teachers are kept, if there are any."""
         return self.path / "teachers"
 
@@ -189,7 +189,10 @@ class Run:
         """Append a line to `log.txt`, with the time."""
         moment = time.strftime("%Y-%m-%d %H:%M:%S")
         line = " ".join(text.split())
-        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
+        # A file's name may be no UTF-8.
+        with (self.path / "log.txt").open(
+            "a", encoding="utf-8", errors="backslashreplace"
+        ) as file:
             file.write(f"{moment}  {line}\n")
 
     def log_tail(self, lines: int) -> str:
