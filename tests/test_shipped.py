@@ -52,7 +52,15 @@ def test_theano_layout_is_converted_back(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.cifar10
-@pytest.mark.parametrize("stored", SHIPPED, ids=lambda stored: stored.name)
+@pytest.mark.parametrize(
+    "stored",
+    [
+        # The larger network takes half a minute.
+        pytest.param(stored, marks=pytest.mark.long if "16-4" in stored.name else ())
+        for stored in SHIPPED
+    ],
+    ids=lambda stored: stored.name,
+)
 def test_each_has_the_accuracy_of_its_card(stored):
     dataset = load_cached(str(real_images()))
     if dataset.name != stored.card.data:
