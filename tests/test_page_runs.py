@@ -18,12 +18,12 @@ from tests.training_fakes import (
     values,
     wait_for,
 )
-from ui.run_details import metrics_csv
+from ui.run_details import kept_files, metrics_csv
 from ui.run_view import epochs_done
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.jobs import manager
 from wrn.recipes import note
-from wrn.runs import Notes, RunStore, Status
+from wrn.runs import Notes, Run, RunStore, Status
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +95,11 @@ def test_run_of_the_url_is_shown(page):
     files = list(page.dataframe[1].value["File"])
     assert {"last.weights.h5", str(Path("teachers", "1.weights.h5"))} <= set(files)
     assert "Resume training" not in buttons(page)
+
+
+def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path):
+    with pytest.raises(OSError, match="gone"):
+        kept_files(Run(tmp_path / "gone"))
 
 
 def test_curves_are_smoothed_on_request_and_stay_so(page):

@@ -77,7 +77,8 @@ def files(run: Run) -> None:
         st.code(str(run.path.resolve()), language=None)
         try:
             found = [
-                (str(path.relative_to(run.path)), path.stat()) for path in _files(run)
+                (str(path.relative_to(run.path)), path.stat())
+                for path in kept_files(run)
             ]
         except OSError as error:
             st.error(literal(f"The folder cannot be read: {error}"))
@@ -103,11 +104,16 @@ def tensorboard(run: Run) -> None:
             st.caption("TensorBoard is a program of its own: `pip install tensorboard`")
 
 
-def _files(run: Run) -> list[Path]:
-    """Return what a run keeps, by its path within the folder."""
+def kept_files(run: Run) -> list[Path]:
+    """List the files of a run, its teachers' included.
+
+    Raises:
+        OSError: If the folder cannot be read.
+    """
+    folders = [run.path, *(f for f in [run.teachers_folder] if f.is_dir())]
     return sorted(
         path
-        for folder in (run.path, run.teachers_folder)
-        for path in folder.glob("*")
+        for folder in folders
+        for path in folder.iterdir()  # Raises where `glob` finds nothing.
         if path.is_file() and not path.name.startswith(".")
     )
