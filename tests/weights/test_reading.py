@@ -18,12 +18,6 @@ SEED = 20160523
 pytestmark = pytest.mark.usefixtures("quick_reading")
 
 
-@pytest.fixture
-def path(tmp_path):
-    # The name says nothing true: only the content may decide.
-    return tmp_path / "picture.png"
-
-
 def recognized(path):
     return weights.recognize(weights.read(path))
 

@@ -8,7 +8,7 @@ import h5py
 import pytest
 
 from tests import weight_files as samples
-from tests.hostile.damages import external_link_at_dataset, new
+from tests.weights.hostile.damages import external_link_at_dataset, new
 
 pytestmark = pytest.mark.usefixtures("quick_reading")
 

@@ -11,12 +11,6 @@ from wrn.weights import reader
 
 
 @pytest.fixture
-def path(tmp_path):
-    # The name says nothing true: only the content may decide.
-    return tmp_path / "picture.png"
-
-
-@pytest.fixture
 def refusal(tmp_path, monkeypatch):
     """Read a file as a caller does, and return the sentence that refuses it.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import weight_files as samples
-from tests.hostile.damages import HOSTILE, new
+from tests.weights.hostile.damages import HOSTILE, new
 from wrn import weights
 
 pytestmark = pytest.mark.usefixtures("quick_reading")

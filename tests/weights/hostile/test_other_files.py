@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.hostile.damages import keras_1, new, old
+from tests.weights.hostile.damages import keras_1, new, old
 from wrn import weights
 from wrn.errors import WeightsError
 

@@ -14,16 +14,6 @@ from wrn.errors import WeightsError
 pytestmark = pytest.mark.usefixtures("quick_reading")
 
 
-@pytest.fixture
-def path(tmp_path):
-    # The name says nothing true: only the content may decide.
-    return tmp_path / "picture.png"
-
-
-def recognized(path):
-    return weights.recognize(weights.read(path))
-
-
 def _without(layers, name):
     return [layer for layer in layers if layer.name != name]
 
@@ -129,7 +119,7 @@ def test_other_networks_are_named_and_refused(path, other):
     make, message = OTHERS[other]
     samples.write_weights_h5(path, make())
     with pytest.raises(WeightsError, match=message) as refusal:
-        recognized(path)
+        weights.recognize(weights.read(path))
     assert "Expected" in str(refusal.value) or "must be" in str(refusal.value)
     assert "Received" in str(refusal.value)
 
@@ -139,7 +129,7 @@ def test_post_activation_is_told_by_the_order_of_layers(path):
     layers = samples.resnet(20)
     samples.write_legacy(path, layers)
     with pytest.raises(WeightsError, match="post-activation ResNet-20"):
-        recognized(path)
+        weights.recognize(weights.read(path))
     # So it is where only the model's description of itself tells the order.
     classes = {"conv": "Conv2D", "bn": "BatchNormalization", "add": "Add"}
     described = [
@@ -155,8 +145,8 @@ def test_post_activation_is_told_by_the_order_of_layers(path):
     with h5py.File(path, "a") as file:
         file.attrs["model_config"] = json.dumps({"config": {"layers": described}})
     with pytest.raises(WeightsError, match="post-activation ResNet-20"):
-        recognized(path)
+        weights.recognize(weights.read(path))
     # This format lists no order between classes: the note must say so.
-    found = recognized(samples.write_weights_h5(path, layers))
+    found = weights.recognize(weights.read(samples.write_weights_h5(path, layers)))
     assert found.config.name == "WRN-22-1"
     assert "ResNet-20" in " ".join(found.notes)
