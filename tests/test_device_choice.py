@@ -1,0 +1,73 @@
+"""Choosing devices, and finding the other workers."""
+
+import json
+
+import pytest
+
+from wrn.cluster import Cluster, cluster
+from wrn.config import TrainConfig
+from wrn.devices import choose
+from wrn.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    "devices", ["gpu:7", "cpu:5", "tpu", "", "cpu:0,cpu:0", "cpu,gpu", "cpu:0;cpu:1"]
+)
+def test_devices_that_do_not_exist_are_refused_with_those_that_do(devices):
+    with pytest.raises(ConfigError, match=r"devices must be auto, cpu, .*cpu:0.*Rec"):
+        choose("float32", devices)
+
+
+def test_the_cpu_can_be_asked_for():
+    assert choose("float32", "cpu").gpus == 0
+    assert choose("float32", "cpu:0").description.startswith("Computing on the CPU")
+    assert choose("float32", "cpu").strategy.num_replicas_in_sync == 1
+
+
+def test_settings_from_before_there_was_a_choice_of_devices():
+    stored = TrainConfig().to_dict()
+    del stored["devices"]
+    assert TrainConfig.from_dict(stored).devices == "auto"
+
+
+TWO = {"worker": ["a:1", "b:1"]}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "kind", "index", "expected"),
+    [
+        (TWO, "worker", 0, Cluster(2, chief=True)),
+        (TWO, "worker", 1, Cluster(2, chief=False)),
+        ({"chief": ["c:1"], **TWO}, "chief", 0, Cluster(3, chief=True)),
+        ({"chief": ["c:1"], **TWO}, "worker", 0, Cluster(3, chief=False)),
+        ({"worker": ["a:1"]}, "worker", 0, None),
+        ({}, "worker", 0, None),
+    ],
+)
+def test_tf_config_tells_the_place_among_the_workers(jobs, kind, index, expected):
+    variable = {"cluster": jobs, "task": {"type": kind, "index": index}}
+    assert cluster({"TF_CONFIG": json.dumps(variable)}) == expected
+
+
+def test_without_tf_config_there_are_no_others():
+    assert cluster({}) is None
+    assert cluster({"TF_CONFIG": ""}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        json.dumps({"cluster": TWO}),
+        json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 2}}),
+        json.dumps({"cluster": TWO, "task": {"type": "ps", "index": 0}}),
+        json.dumps({"cluster": [], "task": {}}),
+        json.dumps({"cluster": {"worker": "a:1"}, "task": {"type": "worker"}}),
+        json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 0.5}}),
+        json.dumps({"cluster": TWO, "task": {"type": "worker", "index": True}}),
+    ],
+)
+def test_tf_config_that_cannot_be_read_is_refused_in_words(text):
+    with pytest.raises(ConfigError, match="TF_CONFIG must be JSON with a cluster"):
+        cluster({"TF_CONFIG": text})
