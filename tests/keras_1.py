@@ -39,6 +39,8 @@ class Network:
     def logits(self, image):
         """Compute a (3, 32, 32) image's logits."""
         self.weights = []
+        # SciPy warns now and then, by what is in its memory, if dtypes are mixed.
+        image = image.astype(np.float64)
         values = {}
         for layer in self.model.layers:
             kind = type(layer).__name__
