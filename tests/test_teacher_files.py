@@ -165,7 +165,7 @@ def test_a_teacher_without_a_name_is_refused(names):
 
 def test_a_file_with_a_comma_in_its_name_is_told_to_be_several(path):
     write_teacher(path)
-    with pytest.raises(WeightsError, match=r"No such file.*commas stand between"):
+    with pytest.raises(WeightsError, match=r"No such file.*Commas stand between"):
         read_teachers(distilling(path, "ghost"), path.with_name("teachers"))
 
 

@@ -98,7 +98,7 @@ def _copy(config: RunConfig, path: str, copy: Path) -> Path:
         weights.read_named("teacher", path)
     except WeightsError as error:
         several = len(config.train.teachers) > 1
-        hint = " (commas stand between files)" if several else ""
+        hint = ". Commas stand between files" if several else ""
         raise WeightsError(f"{error}{hint}") from error
     shutil.copyfile(path, copy)
     return copy
