@@ -21,6 +21,8 @@ IDLE = (
     "[data-testid=stApp][data-test-script-state=notRunning]"
     "[data-test-connection-state=CONNECTED]"
 )
+#: The backgroundColor of each theme in config.toml, as browsers write it.
+BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 31)"}
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,19 @@ def settled(page: Page) -> None:
     )
 
 
+def change_theme(page: Page, theme: str) -> None:
+    """Prefer a theme, "light" or "dark", and wait until the page shows it."""
+    page.emulate_media(color_scheme=theme)
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_css("background-color", BACKGROUNDS[theme])
+    settled(page)
+
+
 def looks(page: Page, name: str, *, height: int, narrow_height: int) -> None:
     """Keep pictures of a page in both themes, wide and narrow; nothing sticks out."""
     for theme in ("light", "dark"):
         for width in (1280, 390):
-            page.emulate_media(color_scheme=theme)
+            change_theme(page, theme)
             page.set_viewport_size(
                 {"width": width, "height": height if width > 400 else narrow_height}
             )
