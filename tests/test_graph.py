@@ -10,6 +10,7 @@ from wrn.config import ModelConfig
 from wrn.errors import MissingToolError
 from wrn.graph import FORMATS, LEVELS, can_render, draw, facts, render, to_dot
 from wrn.graph.dot import _quoted
+from wrn.wiring import FAMILIES
 
 NETWORKS = [(10, 1, 0.0), (16, 1, 0.0), (16, 2, 0.3), (28, 10, 0.0), (40, 4, 0.3)]
 
@@ -202,6 +203,39 @@ def test_dot_says_the_same_as_the_picture(architecture, level):
     nodes, edges = nodes_and_edges(dot)
     assert nodes == {node.id for node in graph.nodes}
     assert sorted(edges) == sorted((edge.source, edge.target) for edge in graph.edges)
+
+
+@pytest.mark.parametrize("wiring", FAMILIES.values(), ids=lambda wiring: wiring.name)
+def test_dot_shows_every_layer_of_every_wiring(wiring, level):
+    wrn = describe(ModelConfig(depth=16, widen_factor=1, dropout=0.3), wiring)
+    (dot,) = pydot.graph_from_dot_data(to_dot(wrn, level))
+    nodes, edges = nodes_and_edges(dot)
+    if level == "layers":
+        assert nodes == {layer.name for layer in wrn.layers}
+        inputs = [(x, layer.name) for layer in wrn.layers for x in layer.inputs]
+        assert sorted(edges) == sorted(inputs)
+    # A node for the blocks or for the group, and all that stands outside of them.
+    outside = {layer.name for layer in wrn.layers if layer.group is None}
+    counted = {"network": 3, "blocks": 6}
+    assert level == "layers" or len(nodes - outside) == counted[level]
+    assert nodes >= outside
+
+
+def test_pooling_between_groups_lies_in_the_second():
+    wrn = describe(ModelConfig(depth=10, widen_factor=1), FAMILIES["keras-contrib"])
+    (dot,) = pydot.graph_from_dot_data(to_dot(wrn, "blocks"))
+    (group,) = dot.get_subgraph("cluster_group2")
+    assert {node.get_name() for node in group.get_nodes()} == {
+        '"group2_pool"',
+        '"group2_block1"',
+    }
+    assert "ReLU, three groups" in dot.get("tooltip")
+
+
+def test_places_are_for_the_authors_wiring_alone():
+    wrn = describe(ModelConfig(depth=10, widen_factor=1), FAMILIES["asmith26"])
+    with pytest.raises(ValueError, match=r"as the authors' are.*Received: asmith26"):
+        draw(wrn, "blocks")
 
 
 def test_dot_has_clusters_within_clusters():

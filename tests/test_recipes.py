@@ -124,3 +124,16 @@ def test_command_line_starts_at_the_recipe_and_records_changes(
     assert config.changed == ("epochs: 80 → 7",)
     assert cli.main(["train", "--recipe", "slow", *folder]) == 2
     assert "slow" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_keras_2016_trains_and_keeps_its_graph(tmp_path):
+    # Its network has another head than the authors'. Whitening is tested elsewhere.
+    words = (
+        "train --recipe keras-2016 --depth 10 --widen-factor 1 --data synthetic "
+        "--limit 256 --epochs 1 --preprocessing mean-std --run old --quiet"
+    )
+    assert cli.main([*words.split(), "--runs-folder", str(tmp_path)]) == 0
+    run = RunStore(tmp_path).open("old")
+    assert run.status().state == "finished"
+    assert "flatten" in (run.path / "architecture.dot").read_text()

@@ -7,7 +7,8 @@ Graphviz; `render` makes image files where Graphviz is installed.
 
 from wrn.graph.dot import FORMATS, INSTALL_GRAPHVIZ, can_render, render, to_dot
 from wrn.graph.layout import draw
-from wrn.graph.picture import LEVELS, Box, Edge, Frame, Graph, Node
+from wrn.graph.outline import LEVELS
+from wrn.graph.picture import Box, Edge, Frame, Graph, Node
 from wrn.graph.words import KINDS, facts, sentence, shape_text
 
 __all__ = [

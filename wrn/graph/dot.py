@@ -7,7 +7,8 @@ import graphviz
 
 from wrn.architecture import Architecture
 from wrn.errors import MissingToolError
-from wrn.graph.layout import draw
+from wrn.graph.outline import outline
+from wrn.graph.words import sentence
 
 #: Formats of image files that Graphviz makes.
 FORMATS = ("svg", "png", "pdf")
@@ -18,7 +19,7 @@ INSTALL_GRAPHVIZ = (
     "(macOS) or `winget install graphviz` (Windows)."
 )
 
-#: Fill and line colour of a node in image files, by its kind.
+#: Fill and line colour of an item in image files, by its kind.
 _COLORS = {
     "input": ("#f1f5f9", "#64748b"),
     "conv": ("#dbeafe", "#2563eb"),
@@ -26,7 +27,10 @@ _COLORS = {
     "relu": ("#ffedd5", "#ea580c"),
     "dropout": ("#fef9c3", "#ca8a04"),
     "add": ("#dcfce7", "#16a34a"),
+    "max pool": ("#f1f5f9", "#64748b"),
+    "window pool": ("#f1f5f9", "#64748b"),
     "pool": ("#f1f5f9", "#64748b"),
+    "flatten": ("#f1f5f9", "#64748b"),
     "dense": ("#fee2e2", "#dc2626"),
     "block": ("#dbeafe", "#2563eb"),
     "group": ("#dbeafe", "#2563eb"),
@@ -38,59 +42,58 @@ def to_dot(architecture: Architecture, level: str) -> str:
     """Write a network in Graphviz's DOT language.
 
     Args:
-        architecture: The network.
+        architecture: The network, however it is wired.
         level: One of `LEVELS`.
 
     Returns:
-        DOT text with the nodes, edges and frames of `draw`, frames as clusters.
+        DOT text with the items of `outline` as nodes, its connections as edges and its
+        parts as clusters.
 
     Raises:
         ValueError: If there is no such level.
     """
     import pydot  # A tenth of a second that the first page need not wait for.
 
-    graph = draw(architecture, level)
+    shown = outline(architecture, level)
     dot = pydot.Dot(
-        _quoted(graph.name),
+        _quoted(architecture.name),
         graph_type="digraph",
         rankdir="TB" if level == "layers" else "LR",
-        label=_quoted(graph.name),
+        label=_quoted(architecture.name),
         labelloc="t",
         fontname=_quoted(_FONT),
-        tooltip=_quoted(graph.description),
+        tooltip=_quoted(sentence(architecture)),
     )
     dot.set_node_defaults(
         shape="box", style=_quoted("rounded,filled"), fontname=_quoted(_FONT)
     )
     holders: dict[str | None, Any] = {None: dot}
-    for frame in graph.frames:
-        title = f"{frame.title}  {frame.note}".strip()
-        holders[frame.id] = pydot.Cluster(
-            frame.id,
+    for part in shown.parts.values():
+        title = f"{part.title}  {part.note}".strip()
+        holders[part.id] = pydot.Cluster(
+            part.id,
             label=_quoted(title),
             fontname=_quoted(_FONT),
             labeljust="l",
             style=_quoted("rounded"),
             color=_quoted("#94a3b8"),
         )
-    for node in graph.nodes:
-        fill, line = _COLORS[node.kind]
-        holders[node.frame].add_node(
+    for item in shown.items.values():
+        fill, line = _COLORS[item.kind]
+        holders[item.frame].add_node(
             pydot.Node(
-                _quoted(node.id),
-                label=_quoted("\n".join(node.lines)),
-                tooltip=_quoted(node.id),
+                _quoted(item.id),
+                label=_quoted("\n".join(item.lines)),
+                tooltip=_quoted(item.id),
                 fillcolor=_quoted(fill),
                 color=_quoted(line),
             )
         )
-    for frame in graph.frames:
-        holders[frame.parent].add_subgraph(holders[frame.id])
-    for edge in graph.edges:
-        style = "dashed" if edge.shortcut else "solid"
-        dot.add_edge(
-            pydot.Edge(_quoted(edge.source), _quoted(edge.target), style=style)
-        )
+    for part in shown.parts.values():
+        holders[part.parent].add_subgraph(holders[part.id])
+    for way in shown.connections:
+        style = "dashed" if way.shortcut else "solid"
+        dot.add_edge(pydot.Edge(_quoted(way.source), _quoted(way.target), style=style))
     return str(dot.to_string())
 
 

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from wrn.architecture import Architecture, Layer
-from wrn.graph.picture import LEVELS, Box, Edge, Frame, Graph, Node
-from wrn.graph.words import node_lines, sentence, shape_text
+from wrn.architecture import Architecture
+from wrn.graph.outline import Outline, outline
+from wrn.graph.picture import Box, Edge, Frame, Graph, Node
+from wrn.graph.words import sentence
+from wrn.wiring import AUTHORS
 
 #: Width and height, in pixels, of the view that a picture should fill at best.
 VIEW = (1200, 560)
@@ -23,7 +25,7 @@ _SIZES = {
     "block": (156, 96),
 }
 #: Groups shrink from left to right, as their feature maps do.
-_GROUP_SIZES = {1: (150, 176), 2: (150, 148), 3: (150, 120)}
+_GROUP_SIZES = {"group1": (150, 176), "group2": (150, 148), "group3": (150, 120)}
 _GAP = 12  # between neighbouring layers
 _COLUMN_GAP = 18  # between neighbouring blocks, groups, stem and head
 _LANE = 24  # between rows: a line returns to the left there
@@ -37,20 +39,22 @@ def draw(architecture: Architecture, level: str) -> Graph:
     """Lay a network out for a landscape view.
 
     Args:
-        architecture: The network.
+        architecture: The network, wired as the authors' are.
         level: One of `LEVELS`.
 
     Returns:
-        The picture. At `layers` every layer is a node and the edges are the
-        layers' inputs; at the other levels the layers of a block or a group are
-        drawn together to one node.
+        The picture of what `outline` says.
 
     Raises:
-        ValueError: If there is no such level.
+        ValueError: If there is no such level, or the network is wired in another way.
     """
-    if level not in LEVELS:
-        raise ValueError(f"level must be one of {', '.join(LEVELS)}. Received: {level}")
-    layout = _Layout(architecture, level)
+    if architecture.wiring != AUTHORS:
+        raise ValueError(
+            "architecture must be wired as the authors' are; to_dot draws any. "
+            f"Received: {architecture.wiring.name}"
+        )
+    shown = outline(architecture, level)
+    layout = _Layout(architecture, level, shown)
     nodes = tuple(layout.nodes.values())
     boxes = [*nodes, *layout.frames]
     return Graph(
@@ -61,50 +65,11 @@ def draw(architecture: Architecture, level: str) -> Graph:
         height=max(box.bottom for box in boxes),
         nodes=nodes,
         edges=tuple(
-            Edge(
-                source=source,
-                target=target,
-                shortcut=shortcut,
-                points=layout.route(source, target, shortcut),
-            )
-            for source, target, shortcut in _connections(architecture, level)
+            Edge(**vars(way), points=layout.route(way.source, way.target, way.shortcut))
+            for way in shown.connections
         ),
         frames=tuple(layout.frames),
     )
-
-
-def _node_id(layer: Layer, level: str) -> str:
-    """Name the node that stands for a layer."""
-    if layer.group is None or level == "layers":
-        return layer.name
-    if level == "network":
-        return f"group{layer.group}"
-    return f"group{layer.group}_block{layer.block}"
-
-
-def _members(architecture: Architecture, level: str) -> dict[str, list[Layer]]:
-    """Sort the layers by the nodes that stand for them."""
-    members: dict[str, list[Layer]] = {}
-    for layer in architecture.layers:
-        members.setdefault(_node_id(layer, level), []).append(layer)
-    return members
-
-
-def _connections(architecture: Architecture, level: str) -> list[tuple[str, str, bool]]:
-    """List (source, target, is a shortcut) of all edges between nodes, each once."""
-    found: dict[tuple[str, str, bool], None] = {}
-    for layer in architecture.layers:
-        for position, name in enumerate(layer.inputs):
-            source = _node_id(architecture.by_name[name], level)
-            target = _node_id(layer, level)
-            # Two lines from group to group would say no more than one.
-            shortcut = level != "network" and (
-                (layer.kind == "add" and position == 1)
-                or layer.name.endswith("_shortcut")
-            )
-            if source != target:
-                found[source, target, shortcut] = None
-    return list(found)
 
 
 class _Layout:
@@ -116,10 +81,10 @@ class _Layout:
     nodes on one axis, its shortcut on a line below.
     """
 
-    def __init__(self, architecture: Architecture, level: str) -> None:
+    def __init__(self, architecture: Architecture, level: str, shown: Outline) -> None:
         self.config = architecture.config
         self.level = level
-        self.members = _members(architecture, level)
+        self.shown = shown
         self.nodes: dict[str, Node] = {}
         self.frames: list[Frame] = []
         #: The cell of a node, and the height of the line that returns to it.
@@ -130,69 +95,43 @@ class _Layout:
         else:
             self._place_rows()
 
-    def _add(self, id: str, x: float, axis: float, frame: str | None = None) -> Node:
+    def _add(self, id: str, x: float, axis: float) -> Node:
         """Place a node with its left edge at x and its middle on the axis."""
-        layers = self.members[id]
-        if len(layers) == 1:
-            kind: str = layers[0].kind
-            width, height = _SIZES[kind]
-        elif self.level == "network":
-            kind = "group"
-            width, height = _GROUP_SIZES[layers[0].group or 1]
-        else:
-            kind = "block"
-            width, height = _SIZES[kind]
+        item = self.shown.items[id]
+        sizes = _GROUP_SIZES if item.kind == "group" else _SIZES
+        width, height = sizes[id if item.kind == "group" else item.kind]
         self.nodes[id] = Node(
-            id=id,
-            kind=kind,
-            lines=node_lines(layers, self.level, self.config.dropout),
-            layers=tuple(layer.name for layer in layers),
-            frame=frame,
-            x=x,
-            y=axis - height / 2,
-            width=width,
-            height=height,
+            **vars(item), x=x, y=axis - height / 2, width=width, height=height
         )
         return self.nodes[id]
 
-    def _add_line(
-        self, ids: Sequence[str], x: float, axis: float, frame: str | None = None
-    ) -> float:
+    def _add_line(self, ids: Sequence[str], x: float, axis: float) -> float:
         """Place nodes from left to right; return where the last one ends."""
         for id in ids:
-            x = self._add(id, x, axis, frame).right + _GAP
+            x = self._add(id, x, axis).right + _GAP
         return x - _GAP
 
     def _place_row(self) -> None:
-        x, axis = 0.0, _GROUP_SIZES[1][1] / 2
-        for id in self.members:
+        x, axis = 0.0, _GROUP_SIZES["group1"][1] / 2
+        for id in self.shown.items:
             x = self._add(id, x, axis).right + 2 * _GAP
 
     def _place_rows(self) -> None:
         width, height = self._cell_size()
         columns = self._columns(width, height)
         rows = math.ceil(self.config.blocks_per_group / columns)
-        axis = _TITLE + self._axis(height)
+        axis = _TITLE + self._axis()
         part_height = _TITLE + height + _PADDING
 
-        stem_right = self._add_line(("input", "conv1"), _PADDING, axis, "stem")
-        self._frame("stem", "Stem", 0, 0, stem_right + _PADDING, part_height)
+        stem_right = self._add_line(("input", "conv1"), _PADDING, axis)
+        self._frame("stem", 0, 0, stem_right + _PADDING, part_height)
 
         left = stem_right + _PADDING + _COLUMN_GAP
         group_width = columns * width + (columns - 1) * _COLUMN_GAP + 2 * _PADDING
         group_height = part_height + (rows - 1) * (height + _LANE)
         for group in (1, 2, 3):
             top = (group - 1) * (group_height + _LANE)
-            shape = self._group_shape(group)
-            self._frame(
-                f"group{group}",
-                f"Group {group}",
-                left,
-                top,
-                group_width,
-                group_height,
-                note=shape_text(shape),
-            )
+            self._frame(f"group{group}", left, top, group_width, group_height)
             for block in range(1, self.config.blocks_per_group + 1):
                 row, column = divmod(block - 1, columns)
                 x = left + _PADDING + column * (width + _COLUMN_GAP)
@@ -206,68 +145,34 @@ class _Layout:
 
     def _place_block(self, group: int, block: int, cell: Box, lane: float) -> None:
         id = f"group{group}_block{block}"
-        x, axis = cell.x + _PADDING + _BRANCH, cell.y + self._axis(cell.height)
+        x, axis = cell.x + _PADDING + _BRANCH, cell.y + self._axis()
         if self.level == "blocks":
-            self._add(id, cell.x + _BRANCH, axis, f"group{group}")
+            self._add(id, cell.x + _BRANCH, axis)
         else:
-            self._frame(
-                id,
-                f"Block {block}",
-                cell.x,
-                cell.y,
-                cell.width,
-                cell.height,
-                parent=f"group{group}",
-            )
-            names = [name for name in self.members if name.startswith(f"{id}_")]
+            self._frame(id, cell.x, cell.y, cell.width, cell.height)
+            names = [name for name in self.shown.items if name.startswith(f"{id}_")]
             shortcut = f"{id}_shortcut"
-            self._add_line([n for n in names if n != shortcut], x, axis, id)
+            self._add_line([n for n in names if n != shortcut], x, axis)
             if shortcut in names:
                 middle = self.nodes[f"{id}_relu2"].center[0]
                 width = _SIZES["conv"][0]
-                self._add(shortcut, middle - width / 2, self._shortcut_axis(axis), id)
+                self._add(shortcut, middle - width / 2, self._shortcut_axis(axis))
         for node in self.nodes.values():
             if node.id == id or node.frame == id:
                 self.cells[node.id] = cell
                 self.lanes[node.id] = lane
 
     def _place_head(self, x: float, top: float, axis: float, height: float) -> None:
-        self._add_line(("bn", "relu"), x + _PADDING, axis, "head")
+        self._add_line(("bn", "relu"), x + _PADDING, axis)
         # Pooling stands below the ReLU that feeds it.
         below = axis + _SIZES["pool"][1] + _GAP
         left = self.nodes["relu"].center[0] - _SIZES["pool"][0] / 2
-        right = self._add_line(("pool", "dense"), left, below, "head")
-        self._frame("head", "Head", x, top, right + _PADDING - x, height)
+        right = self._add_line(("pool", "dense"), left, below)
+        self._frame("head", x, top, right + _PADDING - x, height)
 
-    def _group_shape(self, group: int) -> tuple[int, ...]:
-        members = [layer for layers in self.members.values() for layer in layers]
-        return [layer for layer in members if layer.group == group][-1].output_shape
-
-    def _frame(
-        self,
-        id: str,
-        title: str,
-        x: float,
-        y: float,
-        width: float,
-        height: float,
-        *,
-        note: str = "",
-        parent: str | None = None,
-    ) -> None:
-        self.frames.append(
-            Frame(
-                id=id,
-                kind="block" if parent else "part",
-                title=title,
-                note=note,
-                parent=parent,
-                x=x,
-                y=y,
-                width=width,
-                height=height,
-            )
-        )
+    def _frame(self, id: str, x: float, y: float, width: float, height: float) -> None:
+        part = self.shown.parts[id]
+        self.frames.append(Frame(**vars(part), x=x, y=y, width=width, height=height))
 
     def _cell_size(self) -> tuple[float, float]:
         """Return the width and height that a block takes."""
@@ -281,7 +186,7 @@ class _Layout:
         rows = 2 * _SIZES["conv"][1] + _GAP
         return widths + 2 * _PADDING + _BRANCH, _TITLE + rows + _PADDING
 
-    def _axis(self, cell_height: float) -> float:
+    def _axis(self) -> float:
         """Return how far below a cell's upper edge its nodes have their middle."""
         if self.level == "blocks":
             return _SIZES["block"][1] / 2
@@ -305,11 +210,6 @@ class _Layout:
             return min(VIEW[0] / total_width, VIEW[1] / total_height)
 
         return max(range(1, blocks + 1), key=scale)
-
-    def _first_node(self, group: int, block: int) -> str:
-        """Name the node that takes a block's input."""
-        id = f"group{group}_block{block}"
-        return id if self.level == "blocks" else f"{id}_bn1"
 
     def route(
         self, source: str, target: str, shortcut: bool

@@ -1,11 +1,10 @@
-"""What a picture of a network consists of: nodes, edges and frames, with places."""
+"""What a picture of a network consists of: all of its outline, with places."""
 
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-#: Levels of detail, from coarse to fine.
-LEVELS = ("network", "blocks", "layers")
+from wrn.graph.outline import Connection, Item, Part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,57 +33,23 @@ class Box:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame(Box):
-    """A titled background around some nodes.
-
-    Attributes:
-        id: Such as `group1` or `group1_block2`.
-        kind: `part` (stem, group or head) or `block`.
-        title: Its name for people.
-        note: What stands at the right end of the title line, or "".
-        parent: The frame that it lies in, or `None`.
-    """
-
-    id: str
-    kind: str
-    title: str
-    note: str = ""
-    parent: str | None = None
+class Frame(Part, Box):
+    """A titled background around some nodes, its note at the title's right end."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node(Box):
-    """A layer, a block or a group.
-
-    Attributes:
-        id: The layer's name, or such as `group1_block2` or `group1`.
-        kind: The layer's kind, `block` or `group`.
-        lines: What is written in it, line by line.
-        layers: The names of the layers that it stands for.
-        frame: The innermost frame that it lies in, or `None`.
-    """
-
-    id: str
-    kind: str
-    lines: tuple[str, ...]
-    layers: tuple[str, ...]
-    frame: str | None = None
+class Node(Item, Box):
+    """A layer, a block or a group, in its place."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edge:
+class Edge(Connection):
     """The way of a tensor from one node to another.
 
     Attributes:
-        source: Id of the node that computes it.
-        target: Id of the node that takes it.
-        shortcut: Whether it bypasses the convolutions of a block.
         points: The corners of the line, as (x, y) in pixels.
     """
 
-    source: str
-    target: str
-    shortcut: bool
     points: tuple[tuple[float, float], ...]
 
 

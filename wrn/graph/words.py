@@ -25,13 +25,21 @@ def sentence(architecture: Architecture) -> str:
     config = architecture.config
     blocks = config.blocks_per_group
     channels = [group_channels(config, group) for group in (1, 2, 3)]
+    in_groups = [i for i, layer in enumerate(architecture.layers) if layer.group]
+    between = _listed(architecture.layers[2 : in_groups[0]])
+    behind = _listed(architecture.layers[in_groups[-1] + 1 : -1])
     return (
-        f"{architecture.name}: an image of 32×32 pixels, a 3×3 convolution, three "
-        f"groups of {_count(blocks, 'residual block')} with "
-        f"{channels[0]}, {channels[1]} and {channels[2]} channels, batch "
-        f"normalization, ReLU, average pooling and a dense layer with "
-        f"{config.classes} outputs."
+        f"{architecture.name}: an image of 32×32 pixels, a 3×3 convolution, {between}"
+        f"three groups of {_count(blocks, 'residual block')} with "
+        f"{channels[0]}, {channels[1]} and {channels[2]} channels, {behind}"
+        f"and a dense layer with {config.classes} outputs."
     )
+
+
+def _listed(layers: Sequence[Layer]) -> str:
+    """Write each layer's kind, and a comma behind it."""
+    kinds = [KINDS[layer.kind] for layer in layers]
+    return "".join(f"{kind if kind == 'ReLU' else kind.lower()}, " for kind in kinds)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
