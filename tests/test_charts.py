@@ -198,7 +198,9 @@ def test_long_training_is_thinned_out():
 
 def test_runs_compared_differ_in_colour_and_share_the_legend():
     points = [{"epoch": 1, "loss": 1.0, "test_loss": 1.5, "test_accuracy": 0.5}]
-    figure = charts.compare_curves({"first": curves(points), "second": curves(points)})
+    figure = charts.compare_curves(
+        {"first": curves(points), "second": curves(points)}, "validation"
+    )
     assert [t.name for t in figure.data if t.showlegend] == ["first", "second"]
     colors = {t.name: set() for t in figure.data}
     for t in figure.data:
@@ -211,7 +213,7 @@ def test_runs_compared_differ_in_colour_and_share_the_legend():
 
 def test_more_runs_than_colours_are_drawn_all():
     runs = {str(i): curves([{"epoch": 1, "loss": 1.0}]) for i in range(11)}
-    assert len({t.name for t in charts.compare_curves(runs).data}) == 11
+    assert len({t.name for t in charts.compare_curves(runs, "test").data}) == 11
 
 
 def test_schedule_holds_each_value_until_the_next():
@@ -278,7 +280,7 @@ def test_reliability_has_a_bar_in_the_middle_of_each_bin():
     [
         charts.group_shares({name: (0.2, 0.2) for name in "abcde"}),
         charts.training_curves(curves([{"epoch": 1, "loss": 1.0}])),
-        charts.compare_curves({"a": curves([{"epoch": 1, "loss": 1.0}])}),
+        charts.compare_curves({"a": curves([{"epoch": 1, "loss": 1.0}])}, "test"),
         charts.schedule_curve([0.1]),
         charts.confusion_matrix(np.eye(3), CLASSES),
         charts.per_class_accuracy([1, 1, 1], CLASSES),

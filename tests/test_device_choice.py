@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from wrn import devices as module
 from wrn.cluster import Cluster, cluster
 from wrn.config import TrainConfig
 from wrn.devices import choose
@@ -22,6 +23,27 @@ def test_the_cpu_can_be_asked_for():
     assert choose("float32", "cpu").gpus == 0
     assert choose("float32", "cpu:0").description.startswith("Computing on the CPU")
     assert choose("float32", "cpu").strategy.num_replicas_in_sync == 1
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        # Ampere, Hopper; Volta, Turing; Pascal. The oldest decides for all.
+        ([(8, 0)], "bfloat16"),
+        ([(9, 0), (8, 6)], "bfloat16"),
+        ([(7, 0)], "float16"),
+        ([(8, 0), (7, 5)], "float16"),
+        ([(6, 1)], "float32"),
+        ([(9, 0), (6, 1)], "float32"),
+        # A GPU that does not tell.
+        ([(0, 0)], "float32"),
+    ],
+)
+def test_the_precision_of_gpus_is_what_their_tensor_cores_have(
+    monkeypatch, capabilities, expected
+):
+    monkeypatch.setattr(module, "_capability", lambda gpu: capabilities[gpu])
+    assert module._best_precision(list(range(len(capabilities)))) == expected
 
 
 def test_settings_from_before_there_was_a_choice_of_devices():

@@ -303,6 +303,74 @@ def test_an_overflow_on_one_device_skips_the_step_on_all():
     )
 
 
+PLACES = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 3,
+)
+from wrn import cli
+from wrn.batch_statistics import BatchStatistics
+from wrn.inference import Classifier
+from wrn.session import Session
+
+step, batches, of = Session.step, Classifier.batches, BatchStatistics.of
+chosen = sys.argv[1].split(",")
+seen = set()
+
+def check(kind, *tensors):
+    seen.add(kind)
+    places = [tensor.device.rpartition("device:")[2].lower() for tensor in tensors]
+    assert places == (chosen if kind == "images" else chosen[:1]), (kind, places)
+
+def checked_step(self, *arguments):
+    strategy = self.devices.strategy
+    check("images", *strategy.experimental_local_results(self._images))
+    return step(self, *arguments)
+
+def checked_batches(self, images, **options):
+    check("logits", self._forward(images[:2]))
+    if hasattr(self.preprocessing, "matrix"):
+        check("preprocessing", self.preprocessing.matrix)
+    return batches(self, images, **options)
+
+def checked_of(self, trained):
+    found = of(self, trained)
+    check("statistics", self._model.non_trainable_weights[0].value)
+    return found
+
+Session.step, Classifier.batches = checked_step, checked_batches
+BatchStatistics.of = checked_of
+code = cli.main([*sys.argv[2:], "--devices", sys.argv[1]])
+assert seen >= {"images", "logits", "statistics"}, seen
+assert "preprocessing" in seen or "mean-std" in sys.argv
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(PATIENCE)
+@pytest.mark.parametrize(
+    ("chosen", "preprocessing"), [("cpu:2", "keras-zca"), ("cpu:1,cpu:2", "mean-std")]
+)
+def test_all_is_computed_on_the_chosen_devices(tmp_path, chosen, preprocessing):
+    words = (
+        "train --depth 10 --widen-factor 1 --data synthetic --limit 80 --epochs 1 "
+        "--batch-size 40 --precision float32 --no-save-plot --no-tensorboard --quiet "
+        "--averaging 0.9 --averaging-from 0.5 --run placed"
+    )
+    subprocess.run(
+        [
+            *(sys.executable, "-c", PLACES, chosen, *words.split()),
+            *("--runs-folder", str(tmp_path), "--preprocessing", preprocessing),
+        ],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=PATIENCE / 3,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(PATIENCE)
 def test_two_workers_train_as_two_halves_of_a_batch(whole):

@@ -17,8 +17,9 @@ from wrn.config import DataConfig
 from wrn.converting import convert
 from wrn.data import load_cached
 from wrn.diagnosis import binomial_tail, diagnose
-from wrn.evaluation import evaluate, load_weights
+from wrn.evaluation import evaluate
 from wrn.preprocessing import MeanStd, PerImage, PerPixel
+from wrn.restoring import load_weights
 from wrn.runs import RunStore
 from wrn.training import train
 

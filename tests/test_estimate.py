@@ -7,7 +7,7 @@ from tests.conftest import ROOT
 from wrn import estimate as module
 from wrn.architecture import describe
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from wrn.estimate import estimate, kept_values, memory, seconds_per_epoch
+from wrn.estimate import estimate, memory, seconds_per_epoch
 from wrn.speed import Speed
 
 CPU = "No GPU found: computing on the CPU, in bfloat16."
@@ -34,12 +34,12 @@ def test_kept_values_by_hand():
     third = 16 * 16 * 32 + 8 * 8 * 64
     last = 8 * 8 * 64
     # Each batch norm keeps its input, each ReLU its output.
-    assert kept_values(describe(MODEL)) == 2 * (first + second + third + last)
+    assert describe(MODEL).kept_values == 2 * (first + second + third + last)
 
 
 def test_dropout_keeps_its_outputs_and_its_choice():
-    plain = kept_values(describe(MODEL))
-    dropped = kept_values(describe(MODEL.replace(dropout=0.3)))
+    plain = describe(MODEL).kept_values
+    dropped = describe(MODEL.replace(dropout=0.3)).kept_values
     assert dropped - plain == 2 * (32 * 32 * 16 + 16 * 16 * 32 + 8 * 8 * 64)
 
 
@@ -135,18 +135,36 @@ def test_too_little_memory_is_warned_of(monkeypatch):
 
 def test_on_a_gpu_its_own_memory_counts():
     told = estimate(config(), speed(device="Computing on 1 GPU: X, in float16."))
-    assert told.on_gpu
+    assert told.gpus == 1
     assert told.precision == "float16"
     assert told.available_bytes is None
     assert told.memory_bytes < memory(config(), "float16")
     assert str(told).endswith("of GPU memory")
 
 
+def test_each_of_several_gpus_takes_its_share_of_a_batch():
+    chosen = [
+        estimate(config(batch_size=1024, devices=devices), speed())
+        for devices in ("gpu:0", "gpu:0,gpu:1", "gpu:0,gpu:1,gpu:2,gpu:3")
+    ]
+    assert [told.gpus for told in chosen] == [1, 2, 4]
+    one, two, four = (told.memory_bytes for told in chosen)
+    # Images and weights are on each, whatever their number.
+    assert one - two == pytest.approx(2 * (two - four), rel=1e-6)
+    assert one > 1.5 * two
+    assert "GPU memory each" in str(chosen[1])
+    assert "each" not in str(chosen[0])
+    two_found = estimate(
+        config(), speed(device="Computing on 2 GPUs: X, X, in float16.")
+    )
+    assert two_found.gpus == 2
+
+
 def test_memory_grows_with_batch_precision_and_averaging():
     def at(precision="float32", **train):
         return memory(config("cifar10", batch_size=1024, **train), precision)
 
-    kept = 1024 * kept_values(describe(MODEL))
+    kept = 1024 * describe(MODEL).kept_values
     assert at() - at("bfloat16") == pytest.approx(1.4 * 2 * kept, abs=2)
     averaged = at(averaging=0.9) - at()
     assert averaged == describe(MODEL).weight_bytes
@@ -211,7 +229,7 @@ def test_whitened_images_are_kept_in_float32():
         memory(
             RunConfig(data=DataConfig(source="cifar10", preprocessing=kind)),
             "float32",
-            on_gpu=True,
+            gpus=1,
         )
         for kind in ("mean-std", "gcn-zca")
     )

@@ -16,20 +16,17 @@ from wrn.config import ModelConfig
 from wrn.data import CLASS_NAMES, Dataset
 from wrn.errors import ConfigError, WeightsError
 from wrn.evaluation import (
-    AUTHORS_STATISTICS,
     Evaluation,
-    LoadedWeights,
     check_classes,
     evaluate,
     evaluate_growing,
-    load_weights,
     report,
-    softmax,
     wilson_interval,
 )
-from wrn.inference import BATCH_IMAGES, Classifier, cross_entropy
+from wrn.inference import BATCH_IMAGES, Classifier, cross_entropy, softmax
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd
+from wrn.restoring import AUTHORS_STATISTICS, LoadedWeights, load_weights
 
 PREPROCESSING = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))
 
@@ -202,10 +199,8 @@ def test_a_growing_evaluation_is_each_time_that_of_the_images_so_far(model, imag
 
 def test_stop_after_the_first_batch(model, images):
     seen = []
-    stopped = evaluate(
-        Classifier(model, PREPROCESSING),
+    stopped = Classifier(model, PREPROCESSING).logits(
         images.images,
-        images.labels,
         on_progress=lambda done, total: seen.append(done),
         should_stop=lambda: bool(seen),
     )

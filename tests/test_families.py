@@ -16,8 +16,8 @@ from wrn.cli import main
 from wrn.converting import convert
 from wrn.data import sources
 from wrn.errors import WeightsError
-from wrn.evaluation import AUTHORS_STATISTICS, load_weights
 from wrn.model import build_model
+from wrn.restoring import AUTHORS_STATISTICS, load_weights
 
 BLOCKS, K = 2, 2
 

@@ -13,8 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
 from tests.page_weights import ANSWER, empty_models, texts, write_weights
-from ui.pictures import as_address, blended, enlarged, tiles
+from ui.pictures import blended, enlarged, tiles
 from wrn.data import CLASS_NAMES, Dataset, sources
+from wrn.pictures import data_address
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +102,7 @@ def test_tiles_put_each_picture_in_its_place():
 @pytest.mark.parametrize("channels", [3, 4])
 def test_an_address_holds_the_picture(channels):
     picture = np.random.default_rng(0).integers(0, 256, (8, 5, channels), np.uint8)
-    kind, content = as_address(picture).split(",")
+    kind, content = data_address(picture).split(",")
     assert kind == "data:image/png;base64"
     read = Image.open(io.BytesIO(base64.b64decode(content)))
     np.testing.assert_array_equal(np.asarray(read), picture)

@@ -1,7 +1,9 @@
 """The Runs page, without a browser."""
 
 import csv
+import dataclasses
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,20 @@ def test_runs_are_compared(page):
         "second": "5",
         "third": "4",
     }
+
+
+@pytest.mark.parametrize(
+    ("validation", "shown"),
+    [((0, 0), "test"), ((90, 80), "validation"), ((0, 80), "held-out")],
+)
+def test_a_comparison_names_the_images_that_were_measured(page, validation, shown):
+    for name, number in zip(("first", "second"), validation, strict=True):
+        data = dataclasses.replace(CONFIG.data, validation=number)
+        make_run(name, config=dataclasses.replace(CONFIG, data=data))
+    open_run(page, "first")
+    page.multiselect(key="compared_first").set_value(["second"]).run()
+    assert not page.exception
+    assert f"{shown} solid, train dotted" in json.dumps(chart(page, "comparison"))
 
 
 def test_damaged_runs_are_not_offered_for_comparison(page):

@@ -9,7 +9,8 @@ from tests import weight_files
 from tests.conftest import ROOT, real_images
 from wrn import weights
 from wrn.data import load_cached
-from wrn.evaluation import evaluate, load_weights
+from wrn.evaluation import evaluate
+from wrn.restoring import load_weights
 from wrn.stored import list_stored
 
 SHIPPED = list_stored(ROOT / "models")
@@ -35,6 +36,11 @@ def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
         f"| {stored.name} | {card.test_accuracy:.2%} | {card.test_accuracy_flip:.2%} |"
     )
     assert row in README
+
+
+def test_the_larger_one_was_trained_twice():
+    (card,) = [stored.card for stored in SHIPPED if stored.name == "WRN-16-4"]
+    assert f"{card.epochs_before} epochs and {card.epochs} more" in README
 
 
 def test_theano_layout_is_converted_back(tmp_path):

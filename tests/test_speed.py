@@ -7,7 +7,7 @@ from wrn.architecture import describe
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.devices import choose
 from wrn.runs import RunStore
-from wrn.speed import Speed, known
+from wrn.speed import Speed, known, measurement_key
 
 CPU = "No GPU found: computing on the CPU, in {}."
 SMALL, LARGE = ModelConfig(depth=10, widen_factor=1), ModelConfig(depth=16)
@@ -41,7 +41,7 @@ def test_a_run_tells_its_speed():
     past("one", 1000.0)
     speed = known(config(), RunStore())
     assert images_per_second(speed) == pytest.approx(1000)
-    assert (speed.run, speed.precision, speed.on_gpu) == ("one", "bfloat16", False)
+    assert (speed.run, speed.precision, speed.gpus) == ("one", "bfloat16", 0)
     assert "run one" in str(speed)
 
 
@@ -136,6 +136,32 @@ def test_a_measurement_is_kept_for_its_precision():
     assert known(config(precision="float32"), store) == measured(5e8)
     assert "measurement" in str(known(config(), store))
     assert store.list() == []
+
+
+def test_a_measurement_is_kept_for_its_devices():
+    store = RunStore()
+    gpu = measured(1e13, "Computing on 1 GPU: NVIDIA A100, in bfloat16.")
+    for train, speed in [
+        (TrainConfig(), gpu),
+        (TrainConfig(devices="cpu", precision="float32"), measured()),
+    ]:
+        store.write_measured_speed(measurement_key(train), speed.to_dict())
+    assert known(config(), store) == gpu
+    assert known(config(devices="cpu"), store) is None
+    assert known(config(devices="cpu", precision="float32"), store) == measured()
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus"),
+    [
+        ("Computing on 1 GPU: NVIDIA A100, in bfloat16.", 1),
+        ("Computing on 12 GPUs: A, B, in float16.", 12),
+        ("Computing on cpu:0, cpu:1, in float32.", 0),
+        ("No GPU found: computing on the CPU, in float32.", 0),
+    ],
+)
+def test_the_number_of_gpus_is_told_by_the_device(device, gpus):
+    assert measured(device=device).gpus == gpus
 
 
 def test_of_run_and_measurement_the_later_counts():

@@ -34,6 +34,15 @@ def test_files_are_listed_by_name_with_their_cards(tmp_path):
     assert second.card == Card()
 
 
+def test_a_card_tells_of_the_training_before(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(CARD | {"initial": {"result": {"epochs": 22}}}))
+    card = Card.read(path)
+    assert (card.epochs, card.epochs_before) == (20, 22)
+    # From before cards told what they were measured on.
+    assert card.measured_on == "CIFAR-10"
+
+
 def test_no_folder_holds_nothing(tmp_path):
     assert list_stored(tmp_path / "none") == []
 

@@ -5,12 +5,14 @@ import dataclasses
 import pytest
 
 from tests.trainings import small
+from wrn import storing
 from wrn.commit import commit
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
-from wrn.evaluation import evaluate, load_weights
+from wrn.evaluation import evaluate
 from wrn.execution import Execution
 from wrn.recipes import note
+from wrn.restoring import load_weights
 from wrn.runs import RunStore
 from wrn.stored import list_stored
 from wrn.storing import store
@@ -49,6 +51,20 @@ def test_the_card_tells_what_the_file_does(run, tmp_path):
         [record["train_accuracy"], record["test_accuracy"]]
         for record in run.metrics("epoch")
     ]
+
+
+def test_the_card_tells_what_was_trained_on_and_what_measured(
+    run, tmp_path, monkeypatch
+):
+    Execution(run).execute()
+    other = dataclasses.replace(load_cached("synthetic"), name="Others", note="Few.")
+    monkeypatch.setattr(storing, "load_cached", lambda source: other)
+    card = store(run, "others", folder=tmp_path / "models")
+    (kept,) = list_stored(tmp_path / "models")
+    assert (kept.card.data, kept.card.measured_on) == ("Synthetic", "Others")
+    assert card["settings"]["data"]["source"] == "Synthetic"
+    assert card["held_out"] == "test"
+    assert card["note"].startswith("Few. The weights were trained on Synthetic and")
 
 
 def test_the_card_compares_with_the_recipe_as_it_is_now(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -16,8 +17,9 @@ from wrn.config import (
 )
 from wrn.devices import choose
 from wrn.errors import ConfigError, RunError
-from wrn.evaluation import evaluate, load_weights
+from wrn.evaluation import evaluate
 from wrn.randomness import image_order, step_seed
+from wrn.restoring import load_weights
 from wrn.runs import RunStore
 from wrn.training import train
 from wrn.wiring import FAMILIES
@@ -64,6 +66,8 @@ def test_it_learns_and_records(store, dataset):
         (8, {"averaging": 0.9, "mixup": 0.4, "mixup_until": 0.9}),
         (5, {"averaging": 0.9, "averaging_from": 0.3}),
         (6, {"sam_radius": 0.05}),
+        # With the scaling of the loss.
+        (4, {"precision": "float16"}),
     ],
 )
 def test_stopped_and_resumed_ends_exactly_like_uninterrupted(
@@ -80,6 +84,38 @@ def test_stopped_and_resumed_ends_exactly_like_uninterrupted(
     assert_same_arrays(whole.last_weights, parts.last_weights)
     metrics = [run.path / "metrics.jsonl" for run in (whole, parts)]
     assert metrics[0].read_bytes() == metrics[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("float16", "float32"), ("float32", "float16")]
+)
+def test_it_resumes_where_devices_have_another_precision(store, dataset, before, after):
+    config = small(precision="auto")
+    run = store.create(config, "moved")
+    asked = iter(range(1000))
+    train(
+        config,
+        dataset,
+        run,
+        should_stop=lambda: next(asked) == 3,
+        devices=choose(before, "cpu"),
+    )
+    assert train(config, dataset, run, devices=choose(after, "cpu")).finished
+    losses = [record["train_loss"] for record in run.metrics("epoch")]
+    whole = store.create(config, "whole")
+    train(config, dataset, whole, devices=choose("float32", "cpu"))
+    expected = [record["train_loss"] for record in whole.metrics("epoch")]
+    np.testing.assert_allclose(losses, expected, rtol=0.02)
+
+
+def test_a_checkpoint_of_other_settings_is_refused_in_one_line(store, dataset):
+    run = store.create(small(epochs=1), "edited")
+    train(run.config(), dataset, run)
+    other = small(epochs=2, optimizer="sgd", averaging=0.9)
+    with pytest.raises(RunError, match=r"must be a checkpoint of .*Rec") as refused:
+        train(other, dataset, run)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400
 
 
 def test_records_after_the_checkpoint_are_forgotten(store, dataset):
@@ -244,10 +280,9 @@ def test_velocities_at_a_drop(store, dataset, optimizer):
 
 
 def test_batch_that_cannot_be_shared_is_refused(store, dataset):
-    class Three:
-        num_replicas_in_sync = 3
-
     config = small()
-    devices = dataclasses.replace(choose("float32"), strategy=Three())
+    devices = choose("float32", "cpu")
+    three = SimpleNamespace(num_replicas_in_sync=3, extended=devices.strategy.extended)
+    devices = dataclasses.replace(devices, strategy=three)
     with pytest.raises(ConfigError, match="batch_size must be a multiple of 3"):
         train(config, dataset, store.create(config, "share"), devices=devices)

@@ -14,9 +14,10 @@ from wrn.config import (
 )
 from wrn.devices import choose
 from wrn.errors import RunError, WeightsError
-from wrn.evaluation import evaluate, load_weights
+from wrn.evaluation import evaluate
 from wrn.model import build_model
 from wrn.preprocessing import GcnZca, KerasZca, MeanStd
+from wrn.restoring import load_weights
 from wrn.runs import RunStore, Status
 from wrn.session import Session
 from wrn.training import train

@@ -10,9 +10,10 @@ from ui import charts, state
 from ui.live_chart import live_chart
 from ui.loading import load_network
 from ui.picture_choice import Picture
-from ui.pictures import as_address, blended, enlarged, tiles
+from ui.pictures import blended, enlarged, tiles
 from ui.text import literal
 from ui.weights_choice import ChosenWeights
+from wrn.pictures import data_address
 
 if TYPE_CHECKING:
     from wrn.inference import Classifier
@@ -34,12 +35,9 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
     image, true = picture.load()
     loaded = load_network(chosen)
     # Loads TensorFlow: only now.
-    from wrn.evaluation import softmax
-    from wrn.explain import first_filters, grad_cam, top_classes
+    from wrn.explain import classify, first_filters, grad_cam, top_classes
 
-    probabilities = softmax(np.concatenate([*loaded.classifier.batches(image[None])]))[
-        0
-    ]
+    (probabilities,) = classify(loaded.classifier, image[None])
     names = loaded.class_names
     top = top_classes(probabilities, names)
     st.subheader(_verdict(top[0], true), anchor=False)
@@ -48,7 +46,7 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
     with seen:
         st.markdown("**As the network sees it**")
         st.image(
-            as_address(enlarged(image, SIDE)),
+            data_address(enlarged(image, SIDE)),
             width="stretch",
             alt=f"{picture.name}, 32x32",
         )
@@ -57,7 +55,7 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
         number = names.index(asked if asked in names else top[0][0])
         st.markdown("**Where it looks**")
         st.image(
-            as_address(
+            data_address(
                 blended(image, grad_cam(loaded.classifier, image, number), SIDE)
             ),
             width="stretch",
@@ -83,7 +81,9 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
     st.markdown("**Filters of the first convolution**")
     filters = first_filters(loaded.classifier.model)
     st.image(
-        as_address(tiles((filters * 255).astype(np.uint8), scale=12, columns=COLUMNS)),
+        data_address(
+            tiles((filters * 255).astype(np.uint8), scale=12, columns=COLUMNS)
+        ),
         alt=f"{len(filters)} filters of 3x3 pixels",
     )
     _maps(loaded.classifier, image)
@@ -115,7 +115,7 @@ def _maps(classifier: "Classifier", image: NDArray[np.uint8]) -> None:
     channels = np.moveaxis(maps, -1, 0)[:CHANNELS]
     gray = (255 * stretched(channels)).astype(np.uint8)
     st.image(
-        as_address(tiles(gray, scale=max(1, 64 // gray.shape[1]), columns=COLUMNS)),
+        data_address(tiles(gray, scale=max(1, 64 // gray.shape[1]), columns=COLUMNS)),
         alt=f"{len(gray)} maps of {layer}",
     )
     height, width, count = maps.shape

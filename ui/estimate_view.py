@@ -36,7 +36,7 @@ def _offer(jobs: JobManager, config: RunConfig) -> None:
         )
     if pressed and not busy:
         try:
-            measure_device(config.train.precision, jobs.store.root)
+            measure_device(config.train, jobs.store.root)
         except WrnError as error:
             st.error(literal(str(error)))
         else:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ui import charts, state
 from ui.diagnosis_view import show_diagnosis
 from ui.live_chart import live_chart
-from ui.pictures import as_address, enlarged
+from ui.pictures import enlarged
 from ui.text import literal
 from wrn.data import Images
+from wrn.pictures import data_address
 
 if TYPE_CHECKING:
     from wrn.diagnosis import Diagnosis
@@ -263,7 +264,7 @@ def _gallery(result: Evaluated) -> None:
             probability = float(evaluation.probabilities[index].max())
             with st.container(gap=None):
                 st.image(
-                    as_address(enlarged(result.images.images[index], ENLARGED_SIDE)),
+                    data_address(enlarged(result.images.images[index], ENLARGED_SIDE)),
                     width="stretch",
                     alt=f"{true}, taken for {predicted}",
                 )

@@ -14,7 +14,7 @@ from wrn.errors import WeightsError
 if TYPE_CHECKING:
     from ui.weights_choice import ChosenWeights
     from wrn.diagnosis import Diagnosis
-    from wrn.evaluation import LoadedWeights
+    from wrn.restoring import LoadedWeights
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the weight file…")
@@ -53,7 +53,7 @@ def load_network(chosen: "ChosenWeights") -> "LoadedWeights":
 # WRN-28-10 takes 150 MB, on a GPU its memory.
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _restore(identity: str, _chosen: "ChosenWeights") -> "LoadedWeights":
-    from wrn.evaluation import load_weights
+    from wrn.restoring import load_weights
 
     with _chosen.file() as path:
         return load_weights(path)

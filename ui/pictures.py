@@ -1,8 +1,5 @@
 """Small pictures made large, laid over each other and put side by side."""
 
-import base64
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,23 +14,6 @@ def enlarged(image: Pixels, side: int) -> Pixels:
     """Repeat the pixels of a (height, width, 3) picture, so that none is blurred."""
     times = max(1, side // image.shape[0])
     return image.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def as_address(picture: Pixels) -> str:
-    """Write a picture as an address that holds it, for `st.image`.
-
-    A picture that Streamlit serves as a file is gone once a rerun shows another one,
-    or is broken off, though the browser may ask for it still.
-
-    Args:
-        picture: uint8 (height, width, 3 or 4).
-
-    Returns:
-        A `data:` address of a PNG file.
-    """
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def blended(image: Pixels, heat: NDArray[np.float32], side: int) -> Pixels:

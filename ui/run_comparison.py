@@ -39,17 +39,17 @@ def compare(row: Row, rows: Sequence[Row]) -> None:
     configs = {each.run.name: each.config for each in chosen if each.config}
     if len(configs) < 2:
         return
-    _curves(chosen)
+    _curves(chosen, {config.data.held_out_name for config in configs.values()})
     _settings(configs)
 
 
-def _curves(rows: Sequence[Row]) -> None:
+def _curves(rows: Sequence[Row], held_out: set[str]) -> None:
     drawn = {}
     for row in rows:
         steps = figure(row.status.progress if row.status else None, "steps")
         drawn[row.run.name] = curves(row.run.metrics(), steps)
     live_chart(
-        compare_curves(drawn),
+        compare_curves(drawn, held_out.pop() if len(held_out) == 1 else "held-out"),
         key="comparison",
         height=run_view.CURVES_HEIGHT,
         alt="Loss, accuracy and learning rate by epoch of " + ", ".join(drawn),

@@ -75,7 +75,7 @@ def progress_bar(status: Status) -> None:
 
 def figures(status: Status, config: RunConfig, records: list[dict[str, Any]]) -> None:
     """Show the figures of a run in a row."""
-    held_out = held_out_name(config.data)
+    held_out = config.data.held_out_name.capitalize()
     epochs = [record for record in records if record.get("kind") == "epoch"]
     last = epochs[-1] if epochs else {}
     best = [figure(record, "test_accuracy") for record in epochs]
@@ -142,7 +142,7 @@ def run_curves(run: Run, config: RunConfig, status: Status, records: list[Any]) 
     live_chart(
         training_curves(
             drawn,
-            held_out_name(config.data),
+            config.data.held_out_name.capitalize(),
             smoothing=smoothing,
             log_loss=log_loss,
         ),
@@ -170,11 +170,6 @@ def data_name(data: DataConfig) -> str:
     names = {"cifar10": "CIFAR-10", "synthetic": "synthetic images"}
     name = names.get(data.source, PurePath(data.source).name[:60] or "images")
     return f"{name}, {data.limit:,} images" if data.limit else name
-
-
-def held_out_name(data: DataConfig) -> str:
-    """Name the images that a run is measured on."""
-    return "Validation" if data.validation else "Test"
 
 
 def is_synthetic(data: DataConfig) -> bool:

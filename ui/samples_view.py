@@ -6,11 +6,12 @@ from contextlib import nullcontext
 import streamlit as st
 
 from ui.loading import load_images
-from ui.pictures import as_address, enlarged
+from ui.pictures import enlarged
 from ui.text import literal
 from wrn.config import FULL_SIZE, DataConfig, TrainConfig
 from wrn.data import is_loaded, needs_download
 from wrn.errors import DataError
+from wrn.pictures import data_address
 from wrn.schedule import image_size
 
 #: How many are shown, and in how many columns where there is room.
@@ -79,6 +80,6 @@ def _pictures(
     # So that the browser does not blur the pixels.
     times = -(-_SIDE // size)
     return (
-        [as_address(enlarged(image, times * size)) for image in images],
+        [data_address(enlarged(image, times * size)) for image in images],
         [dataset.class_names[label] for label in labels],
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 import wrn
+from wrn.config import TrainConfig
 from wrn.errors import RunError
 
 #: Seconds that it usually takes, and after which it is given up.
@@ -18,19 +19,20 @@ _USUAL_SECONDS, _MOST_SECONDS = 15.0, 180.0
 _TICK_SECONDS = 0.25
 
 
-def command(precision: str, runs_folder: Path) -> list[str]:
+def command(train: TrainConfig, runs_folder: Path) -> list[str]:
     """Return the command that measures, and keeps the speed in the runs folder."""
     return [
         *(sys.executable, "-m", "wrn", "train", "--measure", "--json"),
-        *("--precision", precision, "--runs-folder", str(runs_folder)),
+        *("--precision", train.precision, "--devices", train.devices),
+        *("--runs-folder", str(runs_folder)),
     ]
 
 
-def measure_device(precision: str, runs_folder: Path) -> None:
+def measure_device(train: TrainConfig, runs_folder: Path) -> None:
     """Measure in a process of its own; any click breaks it off.
 
     Args:
-        precision: Arithmetic of the layers, or `auto`.
+        train: Says which devices, and in which precision.
         runs_folder: Where the speed is kept.
 
     Raises:
@@ -39,7 +41,7 @@ def measure_device(precision: str, runs_folder: Path) -> None:
     bar = st.progress(0.0, "Measuring how fast this device trains…")
     began = time.monotonic()
     process = subprocess.Popen(
-        command(precision, runs_folder),
+        command(train, runs_folder),
         cwd=Path(wrn.__file__).parents[1],
         # As the training of the dashboard, which knows no other machines.
         env={k: v for k, v in os.environ.items() if k != "TF_CONFIG"},

@@ -1,4 +1,4 @@
-"""Every session key and every cached resource, in one place.
+"""The session keys that more than one place knows.
 
 Keys of widgets that are bound to the URL are also the names of its parameters:
 `?depth=28&widen_factor=10`.

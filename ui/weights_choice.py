@@ -193,12 +193,20 @@ def _card_facts(card: Card | None) -> dict[str, str]:
         return {}
     facts = {
         "Trained on": card.data,
-        "Epochs": "" if card.epochs is None else f"{card.epochs:,}",
+        "Epochs": _epochs(card),
+        "Measured on": "" if card.measured_on == card.data else card.measured_on,
         "Accuracy on its card": _percent(card.test_accuracy),
         "With flips": _percent(card.test_accuracy_flip),
         "Recipe": card.recipe,  # The longest, on a line of its own.
     }
     return {label: value for label, value in facts.items() if value}
+
+
+def _epochs(card: Card) -> str:
+    if card.epochs is None:
+        return ""
+    before = f", after {card.epochs_before:,}" if card.epochs_before else ""
+    return f"{card.epochs:,}{before}"
 
 
 def _percent(fraction: float | None) -> str:

@@ -124,6 +124,20 @@ class Architecture:
         return 4 * (self.parameters + moving)
 
     @cached_property
+    def kept_values(self) -> int:
+        """Values of one image that training keeps for the backward pass.
+
+        The gradient of a batch normalization needs its input; that of a ReLU its
+        output, which is also what the next convolution's needs. Additions need nothing.
+        Dropout keeps its output and which values it dropped.
+        """
+        times = {"bn": 1, "relu": 1, "dropout": 2}
+        return sum(
+            times.get(layer.kind, 0) * math.prod(layer.output_shape)
+            for layer in self.layers
+        )
+
+    @cached_property
     def multiply_adds(self) -> int:
         """Multiply-adds of the forward pass of one image."""
         return sum(layer.multiply_adds for layer in self.layers)

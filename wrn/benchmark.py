@@ -49,10 +49,9 @@ def run(
     model: ModelConfig,
     source: str,
     *,
-    batch_size: int = 128,
-    rounds: int = 9,
-    precision: str = "auto",
-    start: bool = True,
+    batch_size: int,
+    rounds: int,
+    precision: str,
 ) -> dict[str, Any]:
     """Measure training, inference and the device's ceiling.
 
@@ -62,7 +61,6 @@ def run(
         batch_size: Images a step.
         rounds: How often each figure is measured, at least 1.
         precision: Arithmetic of the layers, or `auto`.
-        start: Whether to measure the time from the command to the first step too.
 
     Returns:
         Plain JSON types: images per second of each way of computing, the ratios
@@ -94,7 +92,7 @@ def run(
         # There and back, so that a steady drift favours neither of two neighbours.
         for name in list(ways)[:: -1 if number % 2 else 1]:
             samples[name].append(ways[name]())
-    report = {
+    return {
         "name": model.name,
         "device": devices.description,
         "precision": devices.precision,
@@ -104,10 +102,8 @@ def run(
         **rates(samples, describe(model)),
         "samples": {n: [round(v, 3) for v in values] for n, values in samples.items()},
         "peak_memory_bytes": _peak_memory(),
+        "seconds_to_first_step": seconds_to_first_step(config),
     }
-    if start:
-        report["seconds_to_first_step"] = seconds_to_first_step(config)
-    return report
 
 
 def _peak_memory() -> int:
@@ -217,7 +213,7 @@ def _compute_dtype(devices: Devices) -> Any:
 def _matrix_product(devices: Devices) -> Callable[[], float]:
     """Return a measurement of a square matrix product, in operations a second."""
     side = _MATRIX_SIDE
-    with tf.device(devices.strategy.extended.worker_devices[0]):
+    with tf.device(devices.first):
         matrix = tf.cast(tf.random.stateless_normal((side, side), (1, 2)), tf.float32)
         matrix = tf.cast(matrix, _compute_dtype(devices))
     product = tf.function(lambda a: tf.reduce_sum(tf.matmul(a, a)[:1, :1]))
@@ -237,7 +233,7 @@ def _convolutions(
         if layer.kernel == (3, 3) and layer.stride == 1 and layer.name != "conv1":
             key = (layer.input_shape, layer.output_shape)
             shapes[key] = (layer, shapes.get(key, (layer, 0))[1] + 1)
-    with tf.device(devices.strategy.extended.worker_devices[0]):
+    with tf.device(devices.first):
         tensors = [
             (
                 tf.cast(tf.ones((batch, *layer.input_shape)), dtype),

@@ -28,7 +28,11 @@ _DAMAGES = (OSError, KeyError, ValueError, TypeError, AttributeError)
 # Places in the file.
 _STATE = "training/state"
 _OPTIMIZER = "optimizer/vars"
+_SCALER = "training/loss_scaling"
 _OWN_WEIGHTS = "training/weights"
+
+#: Longest part of a message that is no sentence of ours.
+_MAX_FOREIGN = 200
 
 
 @dataclass
@@ -100,14 +104,22 @@ def arrays(session: Session, state: State) -> dict[str, NDArray[Any]]:
     """
     held: dict[str, NDArray[Any]] = {
         f"{_OPTIMIZER}/{index}": np.asarray(variable)
-        for index, variable in enumerate(session.optimizer.variables)
+        for index, variable in enumerate(session.sgd.variables)
     }
+    for index, variable in enumerate(_scaler(session)):
+        held[f"{_SCALER}/{index}"] = np.asarray(variable)
     held[_STATE] = np.array(json.dumps(asdict(state)).encode())
     if session.average:
         session.average_statistics()
         for index, variable in enumerate(session.model.weights):
             held[f"{_OWN_WEIGHTS}/{index}"] = np.asarray(variable)
     return held
+
+
+def _scaler(session: Session) -> list[Any]:
+    """Return the variables of the loss scaling; none but with float16."""
+    own = {id(variable) for variable in session.sgd.variables}
+    return [v for v in session.optimizer.variables if id(v) not in own]
 
 
 def read(path: Path, config: RunConfig) -> tuple[weights.WeightFile, Preprocessing]:
@@ -152,7 +164,13 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
             state = State.from_json(content[_STATE][()].decode())
             variables = [
                 content[f"{_OPTIMIZER}/{index}"][()]
-                for index in range(len(session.optimizer.variables))
+                for index in range(len(session.sgd.variables))
+            ]
+            # Where the devices had another precision, the scale is found anew.
+            scaling = [
+                content[f"{_SCALER}/{index}"][()]
+                for index in range(len(_scaler(session)))
+                if _SCALER in content
             ]
             own = [
                 content[f"{_OWN_WEIGHTS}/{index}"][()]
@@ -162,8 +180,11 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
         weights.fill(session.model, stored)
         if session.average:
             session.average.take(own)
-        for variable, value in zip(session.optimizer.variables, variables, strict=True):
+        for variable, value in zip(session.sgd.variables, variables, strict=True):
             variable.assign(value)
+        if scaling:
+            for variable, value in zip(_scaler(session), scaling, strict=True):
+                variable.assign(value)
     return state
 
 
@@ -173,7 +194,10 @@ def _refusing_damages(path: Path, config: RunConfig) -> Iterator[None]:
     try:
         yield
     except (WeightsError, *_DAMAGES) as error:
+        said = str(error)
+        if not isinstance(error, WeightsError):
+            said = (said.splitlines() or [""])[0][:_MAX_FOREIGN]
         raise RunError(
             f"{path.name} must be a checkpoint of {config.model.name} with these "
-            f"settings, to resume from. Received: {error}"
+            f"settings, to resume from. Received: {said}"
         ) from error

@@ -52,6 +52,11 @@ class Devices:
         return _POLICIES[self.precision]
 
     @property
+    def first(self) -> str:
+        """The device of what is computed once, such as the measurements."""
+        return str(self.strategy.extended.worker_devices[0])
+
+    @property
     def compile(self) -> bool:
         """Whether XLA helps: on GPUs. On the CPU it halves the speed."""
         return self.gpus > 0

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from wrn import weights
 from wrn.data import Dataset, Images
-from wrn.evaluation import LoadedWeights, restore
 from wrn.preprocessing import (
     GcnZca,
     KerasZca,
@@ -32,6 +31,7 @@ from wrn.preprocessing import (
     Preprocessing,
     read_preprocessing,
 )
+from wrn.restoring import LoadedWeights, restore
 from wrn.trials import Bench, Combination, Trial, for_rgb, ranked
 from wrn.weights import Recognized, WeightFile
 from wrn.wiring import AUTHORS, Wiring

@@ -15,7 +15,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wrn.architecture import IMAGE_SHAPE, Architecture, describe
+from wrn.architecture import IMAGE_SHAPE, describe
 from wrn.config import DataConfig, RunConfig, TrainConfig
 from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
 from wrn.schedule import STATISTICS_BATCHES, image_size
@@ -65,11 +65,11 @@ class Estimate:
         seconds_per_epoch: Of a mean epoch, the measurement at its end included;
             `None` while the device's speed is not known.
         seconds: Of all epochs; `None` likewise.
-        memory_bytes: The most memory that it needs at once, of the GPU if one is
+        memory_bytes: The most memory that it needs at once, of each GPU if any is
             used, else of the machine.
         available_bytes: How much of that memory is free, `None` if not known.
         precision: The arithmetic of the layers that was counted with.
-        on_gpu: Whether a GPU will be used, as far as can be told.
+        gpus: Number of GPUs that will be used, as far as can be told; 0 for the CPU.
         speed: Where the time comes from.
         has_teacher: Whether there is a teacher, whose time and memory are not counted:
             they depend on what its file holds.
@@ -80,7 +80,7 @@ class Estimate:
     memory_bytes: int
     available_bytes: int | None
     precision: str
-    on_gpu: bool
+    gpus: int
     speed: Speed | None
     has_teacher: bool = False
 
@@ -92,7 +92,8 @@ class Estimate:
             time += f", {duration(self.seconds)} in all"
             time += ", without the teacher's share" if self.has_teacher else ""
         memory = f"about {gigabytes(self.memory_bytes)} of "
-        memory += "GPU memory" if self.on_gpu else "memory"
+        memory += "GPU memory" if self.gpus else "memory"
+        memory += " each" if self.gpus > 1 else ""
         memory += ", without the teacher's" if self.has_teacher else ""
         if self.available_bytes is not None:
             memory += f" (of {gigabytes(self.available_bytes)} free)"
@@ -124,21 +125,26 @@ def estimate(config: RunConfig, speed: Speed | None) -> Estimate:
     Returns:
         The estimate. Nothing is started or loaded for it.
     """
-    on_gpu = speed.on_gpu if speed else has_nvidia_driver()
-    if config.train.devices.startswith("cpu"):
-        on_gpu = False
-    precision = _precision(config.train, speed, on_gpu)
+    gpus = _gpus(config.train, speed)
+    precision = _precision(config.train, speed, gpus > 0)
     per_epoch = seconds_per_epoch(config, speed) if speed else None
     return Estimate(
         seconds_per_epoch=per_epoch,
         seconds=per_epoch and per_epoch * config.train.epochs,
-        memory_bytes=memory(config, precision, on_gpu=on_gpu),
-        available_bytes=None if on_gpu else available_memory(),
+        memory_bytes=memory(config, precision, gpus=gpus),
+        available_bytes=None if gpus else available_memory(),
         precision=precision,
-        on_gpu=on_gpu,
+        gpus=gpus,
         speed=speed,
         has_teacher=bool(config.train.teachers),
     )
+
+
+def _gpus(train: TrainConfig, speed: Speed | None) -> int:
+    """Tell how many GPUs will be used: those chosen, else as many as last time."""
+    if train.devices != "auto":
+        return sum("gpu" in name for name in train.devices.split(","))
+    return speed.gpus if speed else int(has_nvidia_driver())
 
 
 def _precision(train: TrainConfig, speed: Speed | None, on_gpu: bool) -> str:
@@ -171,17 +177,18 @@ def seconds_per_epoch(config: RunConfig, speed: Speed) -> float:
     return passes * multiply_adds / speed.multiply_adds_per_second
 
 
-def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
+def memory(config: RunConfig, precision: str, *, gpus: int = 0) -> int:
     """Return the peak memory of a training in bytes.
 
     Args:
         config: The training.
         precision: `float32`, `bfloat16` or `float16`.
-        on_gpu: Count the GPU's memory in place of the process's.
+        gpus: Count the memory of each of so many GPUs in place of the process's.
     """
     architecture = describe(config.model, wiring_of(config))
     trained, _ = _counts(config.data)
-    activations = activation_bytes(config, precision)
+    # Each GPU computes its share of the batch, and has all images and weights.
+    activations = activation_bytes(config, precision) / max(gpus, 1)
     copies = _WEIGHT_COPIES
     if config.train.averaging:
         # The average; of a late one, the network that its statistics are taken with.
@@ -192,7 +199,7 @@ def memory(config: RunConfig, precision: str, *, on_gpu: bool = False) -> int:
         _ACTIVATION_FACTOR * activations
     )
     images = trained * _IMAGE_BYTES * _STORED_BYTES[config.data.preprocessing]
-    if on_gpu:
+    if gpus:
         return images + training
     loaded = sum(_IMAGES.get(config.data.source, _CIFAR10_IMAGES)) * _IMAGE_BYTES
     if config.data.source not in _IMAGES:
@@ -214,21 +221,7 @@ def activation_bytes(config: RunConfig, precision: str) -> int:
     trained, _ = _counts(config.data)
     batch = min(config.train.batch_size, trained)
     architecture = describe(config.model, wiring_of(config))
-    return batch * kept_values(architecture) * _VALUE_BYTES[precision]
-
-
-def kept_values(architecture: Architecture) -> int:
-    """Return how many values of one image are kept for the backward pass.
-
-    The gradient of a batch normalization needs its input; that of a ReLU its
-    output, which is also what the next convolution's needs. Additions need nothing.
-    Dropout keeps its output and which values it dropped.
-    """
-    kept = 0
-    for layer in architecture.layers:
-        size = math.prod(layer.output_shape)
-        kept += {"bn": size, "relu": size, "dropout": 2 * size}.get(layer.kind, 0)
-    return kept
+    return batch * architecture.kept_values * _VALUE_BYTES[precision]
 
 
 def _counts(data: DataConfig) -> tuple[int, int]:

@@ -4,30 +4,21 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wrn import weights
 from wrn.calibration import Calibration, calibration
-from wrn.config import ModelConfig
-from wrn.data import CLASS_NAMES, Dataset
-from wrn.devices import choose
+from wrn.data import Dataset
 from wrn.errors import ConfigError
-from wrn.inference import Classifier, cross_entropy
-from wrn.model import build_model
-from wrn.preprocessing import MeanStd, Preprocessing, read_preprocessing
+from wrn.inference import Classifier, cross_entropy, softmax
 from wrn.published import published
+from wrn.restoring import LoadedWeights, trained_on
 
 #: Quantile of the normal distribution for a two-sided 95% interval.
 _Z95 = 1.959963984540054
-
-#: CIFAR-10's channel statistics as in the authors' code (train.lua, byte data).
-#: Used for weights that do not say what they were trained with.
-AUTHORS_STATISTICS = MeanStd(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,110 +128,14 @@ class Evaluation:
         return text.getvalue()
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedWeights:
-    """A network restored from a file, ready to classify.
-
-    Attributes:
-        config: The network.
-        classifier: The network with its preprocessing.
-        class_names: The names of its classes, where they are known.
-        notes: What a person should know about how the file was read.
-        metadata: What the file says about itself; empty for other programs' files.
-        precision: Arithmetic of the layers.
-    """
-
-    config: ModelConfig
-    classifier: Classifier
-    class_names: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
-    precision: str = "float32"
-
-
-def load_weights(path: str | Path, precision: str = "auto") -> LoadedWeights:
-    """Restore a network from a weight file, whoever wrote it.
-
-    Args:
-        path: The file. It is read as arrays; nothing in it is executed.
-        precision: Arithmetic of the layers, or `auto`.
-
-    Returns:
-        The network with the preprocessing of its training, where the file says
-        which, else with the authors' statistics, and a note that says so.
-
-    Raises:
-        WeightsError: If the file holds no Wide ResNet that this project can run, or
-            lacks the figures of its preprocessing.
-    """
-    file = weights.read(path)
-    return restore(file, weights.recognize(file), precision)
-
-
-def restore(
-    file: weights.WeightFile,
-    recognized: weights.Recognized,
-    precision: str = "auto",
-    inferred: Preprocessing | None = None,
-) -> LoadedWeights:
-    """Restore a network from what was read of a file. See `load_weights`.
-
-    Args:
-        file: What the file holds.
-        recognized: How it is understood.
-        precision: Arithmetic of the layers, or `auto`.
-        inferred: What its images are to be preprocessed by, if that was found out.
-
-    Raises:
-        WeightsError: If the file lacks the figures of its preprocessing.
-    """
-    devices = choose(precision)
-    with devices.strategy.scope():
-        model = build_model(recognized.config, recognized.wiring, policy=devices.policy)
-    weights.fill(model, recognized)
-    notes = recognized.notes
-    stored = file.metadata.get("preprocessing")
-    if inferred is not None:
-        preprocessing = inferred
-    elif stored is None:
-        preprocessing = AUTHORS_STATISTICS
-        notes = (
-            *notes,
-            "The file does not say how its images were preprocessed; CIFAR-10's "
-            "channel means and deviations are assumed.",
-        )
-    else:
-        preprocessing = read_preprocessing(stored, file.preprocessing)
-    return LoadedWeights(
-        config=recognized.config,
-        classifier=Classifier(model, preprocessing),
-        class_names=_class_names(file.metadata, recognized.config.classes),
-        notes=notes,
-        metadata=file.metadata,
-        precision=devices.precision,
-    )
-
-
-def _class_names(metadata: dict[str, Any], classes: int) -> tuple[str, ...]:
-    """Return the names stored with the weights, else CIFAR-10's, else numbers."""
-    data = metadata.get("data")
-    names = data.get("class_names") if isinstance(data, dict) else None
-    if isinstance(names, list) and len(names) == classes:
-        return tuple(str(name)[:40] for name in names)
-    if classes == len(CLASS_NAMES):
-        return CLASS_NAMES
-    return tuple(f"class {number}" for number in range(classes))
-
-
 def evaluate(
     classifier: Classifier,
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
     *,
     flip: bool = False,
-) -> Evaluation | None:
+) -> Evaluation:
     """Classify labelled images and count.
 
     Args:
@@ -248,18 +143,13 @@ def evaluate(
         images: uint8 (n, 32, 32, 3), n at least 1.
         labels: int64 (n,), from 0 to the network's classes - 1.
         on_progress: Called after each batch with the images done and the total.
-        should_stop: Asked before each batch.
         flip: Whether to average each image's logits with its mirror image's.
-
-    Returns:
-        The evaluation, or `None` if `should_stop` said so.
 
     Raises:
         ConfigError: If there are no images, or a label that the network lacks.
     """
     _check_labels(classifier, images, labels)
-    logits = classifier.logits(images, on_progress, should_stop, flip=flip)
-    return None if logits is None else _evaluated(logits, labels)
+    return _evaluated(classifier.logits(images, on_progress, flip=flip), labels)
 
 
 def evaluate_growing(
@@ -328,7 +218,7 @@ def report(
         evaluation: What the network did on them.
         weights: What to call the weights.
     """
-    notes = [*loaded.notes, dataset.note, _origin_note(loaded.metadata, dataset)]
+    notes = [*loaded.notes, dataset.note, origin_note(loaded.metadata, dataset)]
     return {
         "name": loaded.config.name,
         **evaluation.to_dict(),
@@ -342,23 +232,27 @@ def report(
     }
 
 
-def _origin_note(metadata: dict[str, Any], dataset: Dataset) -> str:
-    """Say if the weights were trained on real images and measured on drawn ones."""
+def origin_note(metadata: dict[str, Any], dataset: Dataset) -> str:
+    """Say if weights were trained on other images than they are measured on.
+
+    Args:
+        metadata: What their file says about itself.
+        dataset: What they are measured on.
+
+    Returns:
+        A sentence; empty if the images are the same, or the file does not tell.
+    """
     data = metadata.get("data")
-    trained = data.get("synthetic") if isinstance(data, dict) else None
-    if not isinstance(trained, bool) or trained == dataset.synthetic:
+    synthetic = data.get("synthetic") if isinstance(data, dict) else None
+    if isinstance(synthetic, bool) and synthetic != dataset.synthetic:
+        kinds = {True: "synthetic", False: "real"}
+        return (
+            f"The weights were trained on {kinds[synthetic]} images and measured on "
+            f"{kinds[dataset.synthetic]} ones, so a low accuracy is no surprise."
+        )
+    if (name := trained_on(metadata)) in ("", dataset.name):
         return ""
-    kinds = {True: "synthetic", False: "real"}
-    return (
-        f"The weights were trained on {kinds[trained]} images and measured on "
-        f"{kinds[dataset.synthetic]} ones, so a low accuracy is no surprise."
-    )
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn logits (n, classes) into probabilities of the same shape."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+    return f"The weights were trained on {name} and measured on {dataset.name}."
 
 
 def wilson_interval(hits: int, trials: int) -> tuple[float, float]:

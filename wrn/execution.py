@@ -159,7 +159,7 @@ class _Recorder:
         self.events: Any = None
         self.wanted = config.output.tensorboard
         self.epochs = config.train.epochs
-        self.held_out = "validation" if config.data.validation else "test"
+        self.held_out = config.data.held_out_name
         self.records = 0
 
     def record(self, metrics: dict[str, Any]) -> None:

@@ -9,8 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn.errors import ConfigError
-from wrn.evaluation import softmax
-from wrn.inference import Classifier
+from wrn.inference import Classifier, softmax
 from wrn.model import WindowAverage
 
 #: Classes that are told.

@@ -1,27 +1,31 @@
-"""What this machine has, told without TensorFlow. Linux tells; others keep silent."""
+"""What this machine has, told without TensorFlow."""
 
 import re
 from pathlib import Path
+
+import psutil
 
 #: CPU flags, as Linux spells them, of units that multiply bfloat16.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def has_nvidia_driver() -> bool:
-    """Whether the driver of NVIDIA's GPUs is loaded."""
+    """Whether the driver of NVIDIA's GPUs is loaded; other systems than Linux: no."""
     return Path("/proc/driver/nvidia/version").exists()
 
 
 def best_cpu_precision() -> str:
-    """Return the fastest precision of the CPU, `bfloat16` or `float32`."""
+    """Return the fastest precision of the CPU, `bfloat16` or `float32`.
+
+    Only Linux tells; `float32` elsewhere.
+    """
     flags = _line(Path("/proc/cpuinfo"), r"flags\s*:(.*)").split()
     return "bfloat16" if _BFLOAT16_FLAGS & set(flags) else "float32"
 
 
-def available_memory() -> int | None:
-    """Return the bytes that a new program can take without swapping, if known."""
-    kilobytes = _line(Path("/proc/meminfo"), r"MemAvailable:\s*(\d+) kB")
-    return int(kilobytes) * 1024 if kilobytes else None
+def available_memory() -> int:
+    """Return the bytes that a new program can take without swapping."""
+    return int(psutil.virtual_memory().available)
 
 
 def _line(path: Path, pattern: str) -> str:

@@ -1,7 +1,5 @@
 """The result of an evaluation as one HTML file that needs nothing else."""
 
-import base64
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +7,9 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
-from PIL import Image
 
 from wrn.evaluation import Evaluation
+from wrn.pictures import data_address
 
 #: Mistakes that are shown.
 MISTAKES = 24
@@ -77,17 +75,10 @@ def _mistakes(
 ) -> list[dict[str, str]]:
     return [
         {
-            "data": _data_address(images[index]),
+            "data": data_address(images[index]),
             "true": names[evaluation.labels[index]],
             "predicted": names[evaluation.predictions[index]],
             "probability": f"{evaluation.probabilities[index].max():.0%}",
         }
         for index in evaluation.most_confident(correct=False)[:MISTAKES].tolist()
     ]
-
-
-def _data_address(image: NDArray[np.uint8]) -> str:
-    """Write an image as an address that holds it."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,7 +1,7 @@
 """A network together with the preprocessing that it was trained with."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import tensorflow as tf
@@ -54,6 +54,26 @@ class Classifier:
                 logits = (logits + self._forward(mirrored).numpy()) / 2
             yield logits
 
+    @overload
+    def logits(
+        self,
+        images: NDArray[np.uint8],
+        on_progress: Callable[[int, int], None] | None = None,
+        should_stop: None = None,
+        *,
+        flip: bool = False,
+    ) -> NDArray[np.float32]: ...
+
+    @overload
+    def logits(
+        self,
+        images: NDArray[np.uint8],
+        on_progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        *,
+        flip: bool = False,
+    ) -> NDArray[np.float32] | None: ...
+
     def logits(
         self,
         images: NDArray[np.uint8],
@@ -104,3 +124,9 @@ def cross_entropy(
         shifted -= shifted.max(axis=1, keepdims=True)
     total = np.log(np.exp(shifted).sum(axis=1))
     return np.asarray(total - shifted[np.arange(len(labels)), labels])
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn logits (n, classes) into probabilities of the same shape."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))

@@ -6,10 +6,8 @@ from typing import Any
 from wrn import weights
 from wrn.config import RunConfig
 from wrn.errors import ConfigError
+from wrn.origins import origin
 from wrn.wiring import wiring_of
-
-#: What a weight file tells of its training, and a training that starts from it keeps.
-_ORIGIN = ("train", "data", "result", "commit", "initial", "teachers")
 
 
 def read_initial_weights(
@@ -18,9 +16,7 @@ def read_initial_weights(
     """Read the weights to start from, if they are not drawn at random.
 
     Returns:
-        The weights, and where they come from: the `file` and what it tells of its
-        own training, `train`, `data`, `result`, `commit`, and `initial` and `teachers`
-        in turn.
+        The weights, and where they come from, as `wrn.origins.origin` tells it.
 
     Raises:
         ConfigError: If they are of another network, or of another wiring.
@@ -38,5 +34,4 @@ def read_initial_weights(
             f"{found.config.name} for {found.config.classes} classes, wired as "
             f"{found.wiring.name}"
         )
-    told = {key: file.metadata[key] for key in _ORIGIN if key in file.metadata}
-    return found, {"file": Path(path).name, **told}
+    return found, origin(path, Path(path), file.metadata)

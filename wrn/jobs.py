@@ -11,7 +11,7 @@ import sys
 import threading
 import types
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
@@ -58,7 +58,7 @@ class Job:
     def __init__(self, run: Run) -> None:
         """Take a run that this process has acquired."""
         self.run = run
-        self.status: Status = Status(**{**vars(run.status()), "state": "queued"})
+        self.status: Status = replace(run.status(), state="queued")
         self.run.write_status(self.status)
         self._go = threading.Event()
         self._go.set()
@@ -129,9 +129,9 @@ class Job:
         """Leave a final status behind, and the run to others."""
         status = self.snapshot().status
         if self._closing and status.state not in ("finished", "failed"):
-            status = Status(**{**vars(status), "state": "interrupted"})
+            status = replace(status, state="interrupted")
         elif status.state in LIVE_STATES:
-            status = Status(**{**vars(status), "state": "stopped"})
+            status = replace(status, state="stopped")
         try:
             self.run.write_status(status)
         finally:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from wrn.architecture import Architecture, describe
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError
-from wrn.estimate import kept_values
 from wrn.published import published
 from wrn.text import file_size, short_count
 
@@ -90,6 +89,10 @@ _FIGURES: list[
         lambda n: f"{n:,.0f} pixels",
     ),
     ("Weight file", lambda network: network.weight_bytes, lambda n: file_size(int(n))),
-    ("Values kept of an image in training", kept_values, short_count),
+    (
+        "Values kept of an image in training",
+        lambda network: network.kept_values,
+        short_count,
+    ),
     ("Published test error", _published_error, lambda share: f"{share:.2%}"),
 ]

@@ -1,5 +1,6 @@
 """Anybody's picture, as a network for 32x32 images sees it."""
 
+import base64
 import io
 import warnings
 
@@ -19,6 +20,20 @@ MAX_PICTURE_BYTES = 50_000_000
 MAX_PIXELS = 200_000_000
 
 SIDE = 32
+
+
+def data_address(picture: NDArray[np.uint8]) -> str:
+    """Write a picture as an address that holds it.
+
+    Args:
+        picture: uint8 (height, width, 3 or 4).
+
+    Returns:
+        A `data:` address of a PNG file.
+    """
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def read_picture(content: bytes) -> NDArray[np.uint8]:

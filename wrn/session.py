@@ -143,17 +143,22 @@ class Session:
         self._means = tf.function(
             lambda: means(strategy, self.model.non_trainable_variables)
         )
+        # Without the augmentation: XLA has no kernel for some of its distortions.
+        self._learn: Callable[..., Any] = (
+            tf.function(self._update, jit_compile=True)
+            if devices.compile
+            else self._update
+        )
         self._step = self._on_all_replicas(self._replica_step)
         self._step_on = self._on_all_replicas(self._learn)
 
     def _on_all_replicas(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compile a step that runs on every replica and adds up what it returns."""
         strategy = self.devices.strategy
-        compiled = tf.function(function, jit_compile=self.devices.compile or None)
 
         @tf.function
         def step(*arguments: Any) -> Any:
-            sums = strategy.run(compiled, args=arguments)
+            sums = strategy.run(function, args=arguments)
             return [strategy.reduce("SUM", each, axis=None) for each in sums]
 
         return step
@@ -252,7 +257,7 @@ class Session:
             batch = augmentation.mix(batch, mixed)
         return self._learn(batch, targets, seed, mixed)
 
-    def _learn(
+    def _update(
         self, batch: Any, targets: Any, seed: Any, mixed: Any = None
     ) -> tuple[Any, Any]:
         """Update the weights by one replica's images; return loss sum and hits.
@@ -345,9 +350,14 @@ class Session:
 
 def _on_each_replica(strategy: Any, array: NDArray[Any]) -> Any:
     """Copy an array into the memory of each device."""
-    return strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(array)
-    )
+    names = strategy.extended.worker_devices
+
+    def copy(context: Any) -> Any:
+        # Of several workers each has as many devices, numbered through.
+        with tf.device(names[context.replica_id_in_sync_group % len(names)]):
+            return tf.constant(array)
+
+    return strategy.experimental_distribute_values_from_function(copy)
 
 
 def _overflowing_together(gradients: list[Any]) -> list[Any]:

@@ -34,6 +34,8 @@ _YEAR_2100 = 4.1e9
 
 #: How `wrn.devices.choose` ends its sentence about the devices.
 _PRECISION = re.compile(r", in (float32|bfloat16|float16)\.$")
+#: How it tells of GPUs.
+_GPUS = re.compile(r"\b([1-9][0-9]{0,3}) GPUs?:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +62,10 @@ class Speed:
         return found.group(1) if found else None
 
     @property
-    def on_gpu(self) -> bool:
-        """Whether it ran on GPUs."""
-        return "GPU:" in self.device or "GPUs:" in self.device
+    def gpus(self) -> int:
+        """Number of GPUs that it ran on; 0 for the CPU."""
+        found = _GPUS.search(self.device)
+        return int(found.group(1)) if found else 0
 
     def __str__(self) -> str:
         """Return where the figure comes from, in a sentence."""
@@ -116,7 +119,7 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
             continue  # How much of the time was the teacher's is not known.
         if precision in (past.train.precision, speed.precision):
             found.append((past.model.name == config.model.name, speed))
-    measured = _measured(store, precision)
+    measured = _measured(store, config.train)
     if measured:
         found.append((False, measured))
     return max(found, key=lambda pair: (pair[0], pair[1].updated))[1] if found else None
@@ -144,9 +147,15 @@ def _of_run(run: Run, config: RunConfig, status: Status) -> Speed | None:
     )
 
 
-def _measured(store: RunStore, precision: str) -> Speed | None:
+def measurement_key(train: TrainConfig) -> str:
+    """Return what a measured speed is kept under: precision and chosen devices."""
+    devices = "" if train.devices == "auto" else f" on {train.devices}"
+    return f"{train.precision}{devices}"
+
+
+def _measured(store: RunStore, train: TrainConfig) -> Speed | None:
     """Read the measured speed from a file that may have been edited."""
-    match store.measured_speeds().get(precision):
+    match store.measured_speeds().get(measurement_key(train)):
         case {
             "multiply_adds_per_second": rate,
             "device": str(device),

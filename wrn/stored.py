@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from wrn.origins import epochs_before
+
 ENDING = ".weights.h5"
 
 #: Longest card that is read; ours have some thousands of bytes, a curve included.
@@ -29,7 +31,10 @@ class Card:
     Attributes:
         recipe: How they were trained, in words.
         data: The images they were trained on.
+        measured_on: The images that the accuracies are of.
         epochs: How long.
+        epochs_before: How long the weights had been trained before, that the training
+            began with; 0 if it began with random ones.
         seed: The training's seed.
         test_accuracy: Fraction of the test images classified rightly, 0 to 1.
         test_accuracy_flip: The same, averaged over each image and its mirror image.
@@ -39,7 +44,9 @@ class Card:
 
     recipe: str = ""
     data: str = ""
+    measured_on: str = ""
     epochs: int | None = None
+    epochs_before: int = 0
     seed: int | None = None
     test_accuracy: float | None = None
     test_accuracy_flip: float | None = None
@@ -61,7 +68,10 @@ class Card:
         return cls(
             recipe=_text(stored.get("recipe")),
             data=_text(stored.get("data")),
+            # Cards from before there was this field.
+            measured_on=_text(stored.get("measured_on", stored.get("data"))),
             epochs=_count(stored.get("epochs")),
+            epochs_before=epochs_before(stored),
             seed=_count(stored.get("seed")),
             test_accuracy=_fraction(stored.get("test_accuracy")),
             test_accuracy_flip=_fraction(stored.get("test_accuracy_flip")),

@@ -6,14 +6,15 @@ the very images that the card reports.
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from wrn import naming, weights
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
-from wrn.evaluation import Evaluation, evaluate, load_weights
+from wrn.evaluation import evaluate, origin_note
 from wrn.recipes import RECIPES, note
+from wrn.restoring import load_weights, trained_on
 from wrn.runs import Run
 from wrn.stored import ENDING, models_folder
 
@@ -61,17 +62,18 @@ def store(
     dataset = load_cached(source)
     images, labels = dataset.test.images, dataset.test.labels
     plain, flipped = (
-        # `None` only where somebody can stop it.
-        cast(Evaluation, evaluate(loaded.classifier, images, labels, flip=flip))
-        for flip in (False, True)
+        evaluate(loaded.classifier, images, labels, flip=flip) for flip in (False, True)
     )
+    trained = trained_on(loaded.metadata) or dataset.name
+    notes = dataset.note, origin_note(loaded.metadata, dataset)
     card = {
         "name": config.model.name,
         "recipe": _recipe(config),
         "epochs": config.train.epochs,
         "seed": config.train.seed,
-        "data": dataset.name,
-        "note": dataset.note,
+        "data": trained,
+        "measured_on": dataset.name,
+        "note": " ".join(note for note in notes if note),
         "images": plain.images,
         "test_accuracy": plain.accuracy,
         "test_accuracy_flip": flipped.accuracy,
@@ -85,9 +87,10 @@ def store(
         "teachers": loaded.metadata.get("teachers"),
         "settings": {
             "model": config.model.to_dict(),
-            "data": config.data.replace(source=dataset.name).to_dict(),
+            "data": config.data.replace(source=trained).to_dict(),
             "train": config.train.without_paths().to_dict(),
         },
+        "held_out": config.data.held_out_name,
         "curve": [
             [record["train_accuracy"], record["test_accuracy"]]
             for record in run.metrics("epoch")

@@ -1,6 +1,5 @@
 """The files of the teachers of a training: kept by its run, read and checked."""
 
-import hashlib
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -12,10 +11,8 @@ import numpy as np
 from wrn import weights
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.errors import ConfigError, WeightsError
+from wrn.origins import origin
 from wrn.preprocessing import KINDS, Preprocessing, read_preprocessing
-
-#: What a teacher's file tells of itself, for the files of its students.
-_TOLD = ("model", "train", "data", "result", "commit", "initial", "teachers")
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,7 @@ class TeacherFile:
     Attributes:
         recognized: Network and weights.
         preprocessing: What is done to its images first.
-        origin: The `file`'s name and `sha256`, and what it tells of itself: `model`,
-            `train`, `data`, `result`, `commit`, and `initial` and `teachers` in turn.
+        origin: Where it comes from, as `wrn.origins.origin` tells it.
     """
 
     recognized: weights.Recognized
@@ -118,11 +114,7 @@ def _read(config: RunConfig, path: str, kept: Path) -> TeacherFile:
             f"layer takes every pixel. Received: {config.train.first_size}"
         )
     preprocessing = _preprocessing(file, path, config)
-    with kept.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    origin = {"file": Path(path).name, "sha256": digest}
-    origin |= {key: file.metadata[key] for key in _TOLD if key in file.metadata}
-    return TeacherFile(found, preprocessing, origin)
+    return TeacherFile(found, preprocessing, origin(path, kept, file.metadata))
 
 
 def _alike(one: Preprocessing, other: Preprocessing) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn import checkpoint, weights
@@ -24,6 +25,7 @@ from wrn.data import Dataset
 from wrn.devices import Devices, choose
 from wrn.errors import DivergedError, RunError
 from wrn.initial_weights import read_initial_weights
+from wrn.origins import check_held_out
 from wrn.pace import Pace
 from wrn.randomness import image_order
 from wrn.schedule import drop_epochs, learning_rate
@@ -151,7 +153,8 @@ def train(
         ClusterError: If another worker was lost.
     """
     devices = devices or choose(config.train.precision, config.train.devices)
-    with lost_workers_named(devices):
+    # Else TensorFlow puts what no strategy places on the machine's first GPU.
+    with lost_workers_named(devices), tf.device(devices.first):
         training = _Training(
             config,
             dataset,
@@ -197,12 +200,15 @@ class _Training:
                 "A training must go on with the teachers that it began with. "
                 "Received: other weight files than those its checkpoint tells of"
             )
+        if not stored:
+            check_held_out(config, dataset, [origin, *told] if origin else told)
         self.session = Session(config, dataset, devices, fitted, initial, teachers)
         self.metadata: dict[str, Any] = {
             "model": config.model.to_dict(),
             "wiring": wiring_of(config).to_dict(),
             "preprocessing": self.session.preprocessing.to_dict(),
-            "data": {
+            "data": config.data.replace(source=dataset.name).to_dict()
+            | {
                 "name": dataset.name,
                 "synthetic": dataset.synthetic,
                 "class_names": list(dataset.class_names),
@@ -372,7 +378,7 @@ class _Training:
             "result": {
                 "epochs": self.state.epoch,
                 "test_accuracy": self.state.test_accuracy,
-                "held_out": self.session.split.held_out_name,
+                "held_out": self.config.data.held_out_name,
                 "precision": self.devices.precision,
             }
         }

@@ -129,27 +129,28 @@ def smoothed(y: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
     return averages
 
 
-def compare_curves(runs: Mapping[str, Curves], held_out: str = "Test") -> go.Figure:
+def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
     """Draw the curves of several runs over each other, one colour a run.
 
     Args:
         runs: The curves of each run by its name, as `training_curves` takes them.
-        held_out: What the images held out are called: "Test" or "Validation".
+        held_out: What the measured images are: "test", "validation" or, where runs
+            differ, "held-out".
 
     Returns:
         A figure of three panels over one x axis. Curves of the training images are
         dotted.
     """
-    figure = _panels(f"{held_out.lower()} solid, train dotted")
+    figure = _panels(f"{held_out} solid, train dotted")
     for (run, curves), color in zip(
         runs.items(), itertools.cycle(RUN_COLORS), strict=False
     ):
         solid: dict[str, Any] = {"color": color, "width": 2}
         dotted: dict[str, Any] = {"color": color, "width": 1.5, "dash": "dot"}
         for quantity, axis, label, line in (
-            ("test_loss", "y", f"{held_out.lower()} loss", solid),
+            ("test_loss", "y", f"{held_out} loss", solid),
             ("loss", "y", "train loss", dotted),
-            ("test_accuracy", "y2", f"{held_out.lower()} accuracy", solid),
+            ("test_accuracy", "y2", f"{held_out} accuracy", solid),
             ("accuracy", "y2", "train accuracy", dotted),
             ("learning_rate", "y3", "learning rate", {**solid, "shape": "hv"}),
         ):

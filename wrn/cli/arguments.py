@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from wrn.config import Config, DataConfig, Option, expectation, options
+from wrn.config import Config, Option, expectation, options
 from wrn.errors import ConfigError
 
 #: Options whose name on the command line is not the field's.
@@ -39,17 +39,6 @@ def command(
         "--quiet", action="store_true", help="show no progress on stderr"
     )
     return parser
-
-
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where the images come from."""
-    (option,) = (option for option in options(DataConfig) if option.name == "source")
-    parser.add_argument(
-        "--data",
-        metavar="SOURCE",
-        default=option.default,
-        help=f"{option.help} (default: {option.default})",
-    )
 
 
 def add_options(

@@ -27,8 +27,8 @@ def _classify(arguments: argparse.Namespace) -> int:
     path, _ = weights_path(arguments)
     images = np.stack([read_picture(_content(each)) for each in arguments.pictures])
     start_tensorflow()
-    from wrn.evaluation import load_weights
     from wrn.explain import classify, top_classes
+    from wrn.restoring import load_weights
 
     loaded = load_weights(path)
     probabilities = classify(loaded.classifier, images)

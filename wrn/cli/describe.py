@@ -4,12 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from wrn import graph
 from wrn.architecture import describe
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table, write
 from wrn.config import ModelConfig
 from wrn.network_comparison import compare, network_named
 from wrn.published import published
+
+#: What the graph can be written as.
+_KINDS = ("dot", *graph.FORMATS)
 
 
 def add(commands: Any) -> None:
@@ -18,36 +22,33 @@ def add(commands: Any) -> None:
     add_options(parser, ModelConfig)
     parser.add_argument(
         "--level",
-        choices=("network", "blocks", "layers"),
+        choices=graph.LEVELS,
         default="layers",
         help="detail of the graph that is written (default: layers)",
     )
     parser.add_argument(
         "--compare", metavar="NETWORK", help="a second network, such as WRN-28-10"
     )
-    for kind in ("dot", "svg", "png", "pdf"):
+    for kind in _KINDS:
         parser.add_argument(
             f"--{kind}", metavar="FILE", type=Path, help=f"write the graph as {kind}"
         )
 
 
 def _describe(arguments: argparse.Namespace) -> int:
-    from wrn import graph
-
     if arguments.compare:
         return _compare(arguments)
     architecture = describe(config_of(ModelConfig, arguments))
-    dot = graph.to_dot(architecture, arguments.level)
-    if arguments.dot:
-        write(arguments.dot, dot.encode())
-    for kind in ("svg", "png", "pdf"):
-        if path := getattr(arguments, kind):
-            write(path, graph.render(dot, kind))
+    files = {kind: path for kind in _KINDS if (path := getattr(arguments, kind))}
+    if files:
+        dot = graph.to_dot(architecture, arguments.level)
+        for kind, path in files.items():
+            write(path, dot.encode() if kind == "dot" else graph.render(dot, kind))
     results = published(architecture.config)
     if arguments.json:
         told = [result.to_dict() for result in results]
         print_json(architecture.to_dict() | {"published": told})
-    elif not any((arguments.dot, arguments.svg, arguments.png, arguments.pdf)):
+    elif not files:
         rows = [
             (
                 layer.name,

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wrn.cli.arguments import add_data, command
+from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import Bar, print_json, print_table, write
 from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
-from wrn.config import DataConfig
-from wrn.errors import RunError
+from wrn.config import DataConfig, TrainConfig
 from wrn.published import published
 
 #: Rows of the table of what was tried.
@@ -45,29 +44,28 @@ def add(commands: Any) -> None:
         type=Path,
         help="write the report as a page that needs nothing else",
     )
-    parser.add_argument("--precision", default="auto", help="(default: auto)")
-    add_data(parser)
-    parser.add_argument(
-        "--limit", metavar="N", type=int, help="use only the first N test images"
-    )
+    add_options(parser, DataConfig, only=("source", "limit"))
+    add_options(parser, TrainConfig, only=("precision",))
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     path, run = weights_path(arguments)
-    data = DataConfig(source=arguments.data, limit=arguments.limit)
+    data = config_of(DataConfig, arguments)
+    precision = config_of(TrainConfig, arguments).precision
     start_tensorflow()
     from wrn.data import load_cached, select
     from wrn.diagnosis import diagnose
-    from wrn.evaluation import check_classes, evaluate, load_weights
+    from wrn.evaluation import check_classes, evaluate
     from wrn.evaluation import report as evaluation_report
+    from wrn.restoring import load_weights
 
-    loaded = load_weights(path, arguments.precision)
+    loaded = load_weights(path, precision)
     dataset = load_cached(data.source)
     check_classes(loaded.config.classes, dataset)
     diagnosis = None
     if arguments.diagnose:
         with Bar("trials", quiet=arguments.quiet) as bar:
-            diagnosis = diagnose(path, dataset, arguments.precision, bar.show)
+            diagnosis = diagnose(path, dataset, precision, bar.show)
     if diagnosis:
         loaded = diagnosis.loaded
     images = select(dataset, data).held_out
@@ -79,8 +77,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             on_progress=bar.show,
             flip=arguments.flip,
         )
-    if evaluation is None:
-        raise RunError("The evaluation must run to its end. Received: a stop")
     report = evaluation_report(loaded, dataset, evaluation, path.name)
     report["flip"] = arguments.flip
     if diagnosis:

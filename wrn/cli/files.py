@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wrn.cli.arguments import add_data, command
+from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import Bar, print_json, print_table
 from wrn.cli.process import start_tensorflow
+from wrn.config import DataConfig
 
 
 def add(commands: Any) -> None:
@@ -27,7 +28,7 @@ def add(commands: Any) -> None:
         help="find out on training images, as `evaluate` does, what the file does "
         "not record, and write it with the weights",
     )
-    add_data(parser)
+    add_options(parser, DataConfig, only=("source",))
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
@@ -82,7 +83,7 @@ def _diagnosis(arguments: argparse.Namespace) -> Any:
 
     # Before the images, which may take a download.
     classes = weights.inspect(arguments.file)["classes"]
-    dataset = load_cached(arguments.data)
+    dataset = load_cached(config_of(DataConfig, arguments).source)
     check_classes(classes, dataset)
     with Bar("trials", quiet=arguments.quiet) as bar:
         return diagnose(arguments.file, dataset, on_progress=bar.show)

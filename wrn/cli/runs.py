@@ -3,10 +3,10 @@
 import argparse
 from typing import Any
 
-from wrn.cli.arguments import add_data, add_options, command, config_of
+from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table
 from wrn.cli.process import start_tensorflow
-from wrn.config import OutputConfig, differences, runs_folder
+from wrn.config import DataConfig, OutputConfig, differences, runs_folder
 from wrn.errors import RunError
 
 
@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         action="store_true",
         help="take the place of stored weights of that name",
     )
-    add_data(parser)
+    add_options(parser, DataConfig, only=("source",))
     add_options(parser, OutputConfig, only=("runs_folder",))
 
     parser = command(commands, "runs", _runs, "list the runs")
@@ -108,7 +108,8 @@ def _store(arguments: argparse.Namespace) -> int:
     start_tensorflow()
     from wrn.storing import store
 
-    stored = store(run, arguments.data, name=arguments.name, replace=arguments.replace)
+    source = config_of(DataConfig, arguments).source
+    stored = store(run, source, name=arguments.name, replace=arguments.replace)
     if arguments.json:
         print_json(stored)
     else:

@@ -66,7 +66,10 @@ def _train(arguments: argparse.Namespace) -> int:
         return _follow(config, arguments, workers)
     if arguments.resume:
         if not arguments.run:
-            raise ConfigError("--resume must come with --run NAME, the run to resume.")
+            raise ConfigError(
+                "--resume must come with --run NAME, the run to resume. "
+                "Received: --resume alone"
+            )
         run = store.open(arguments.run)
         run.acquire()
         _refuse_changes(arguments, run.config())
@@ -97,7 +100,7 @@ def _estimate(config: RunConfig, store: Any, arguments: argparse.Namespace) -> i
 
         train = config.train
         measured = measure(train.precision, train.devices)
-        store.write_measured_speed(train.precision, measured.to_dict())
+        store.write_measured_speed(speed.measurement_key(train), measured.to_dict())
     estimated = estimate(config, speed.known(config, store))
     if arguments.json:
         print_json({"name": config.model.name, **estimated.to_dict()})
@@ -128,7 +131,7 @@ def _execute(run: Any, arguments: argparse.Namespace, workers: Cluster | None) -
         "seconds": status.seconds,
         "device": outcome.device,
         "weights": str(run.last_weights),
-        "data": _data_of(run),
+        "data": str(run.config().data.source),
     }
     run.release()
     if arguments.json:
@@ -185,7 +188,3 @@ def _refuse_changes(arguments: argparse.Namespace, config: RunConfig) -> None:
                     f"{field} must be {kept!r}, as in the run that resumes, or left "
                     f"out. Received: {value!r}"
                 )
-
-
-def _data_of(run: Any) -> str:
-    return str(run.config().data.source)

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from wrn.config.options import Config, option
 from wrn.errors import ConfigError
@@ -79,6 +79,11 @@ class DataConfig(Config):
         "Use only this many training and test images. Empty uses all.",
         minimum=10,
     )
+
+    @property
+    def held_out_name(self) -> Literal["test", "validation"]:
+        """What the measured images are: those of the test set, or held out ones."""
+        return "validation" if self.validation else "test"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,26 +102,23 @@ class Split:
     Attributes:
         train: Images to train on.
         held_out: Images to measure on.
-        held_out_name: `test`, or `validation` where the measured images are a
-            part of the training set.
     """
 
     train: Images
     held_out: Images
-    held_out_name: Literal["test", "validation"]
 
 
-def select(dataset: Dataset, config: DataConfig, seed: int = 0) -> Split:
+def select(dataset: Dataset, config: DataConfig) -> Split:
     """Choose the images of a run.
 
-    The validation images depend only on the dataset, their number and `seed`, so
-    runs that differ in other settings, and runs that are resumed, share them.
+    The validation images depend on the dataset and their number alone, so runs that
+    differ in other settings, and runs that are resumed, share them. Fewer of them are
+    a part of more.
 
     Args:
         dataset: The loaded source.
         config: `validation` images are held out of the training set, 0 for none;
             then `limit` keeps the first images of each part.
-        seed: Decides which training images are held out.
 
     Returns:
         Training images, and either the test set or the validation images.
@@ -137,7 +133,7 @@ def select(dataset: Dataset, config: DataConfig, seed: int = 0) -> Split:
                 f"validation must leave some of the {len(train):,} training images "
                 f"of {dataset.name} to train on. Received: {config.validation:,}"
             )
-        order = np.random.default_rng(seed).permutation(len(train))
+        order = np.random.default_rng(0).permutation(len(train))
         held_out = train.take(np.sort(order[: config.validation]))
         train = train.take(np.sort(order[config.validation :]))
     if not len(train) or not len(held_out):
@@ -148,7 +144,6 @@ def select(dataset: Dataset, config: DataConfig, seed: int = 0) -> Split:
     return Split(
         train=train.first(config.limit),
         held_out=held_out.first(config.limit),
-        held_out_name="validation" if config.validation else "test",
     )
 
 

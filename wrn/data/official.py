@@ -209,7 +209,10 @@ def _labels(labels: Any, where: str) -> NDArray[np.int64]:
     if isinstance(labels, np.ndarray):
         labels = labels.tolist()
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        raise DataError(f"{where}: labels must be a list of whole numbers.")
+        raise DataError(
+            f"{where}: labels must be a list of whole numbers. "
+            f"Received: {labels!r:.100}"
+        )
     if len(labels) != IMAGES_PER_BATCH:
         raise DataError(
             f"{where}: there must be {IMAGES_PER_BATCH:,} labels. "

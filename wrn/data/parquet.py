@@ -201,7 +201,10 @@ def _class_names(opened: dict[Path, pq.ParquetFile], folder: Path) -> tuple[str,
     """Return the class names in the schema metadata, else those of CIFAR-10."""
     named = {names for file in opened.values() if (names := _names_in(file))}
     if len(named) > 1:
-        raise DataError(f"The files in {folder} must agree on the class names.")
+        raise DataError(
+            f"The files in {folder} must agree on the class names. Received: "
+            + " and ".join(f"{', '.join(names):.100}" for names in sorted(named))
+        )
     return named.pop() if named else CLASS_NAMES
 
 
@@ -231,7 +234,11 @@ def _batches(
             encoded = batch.column(column).field("bytes")
             labels = batch.column("label")
             if encoded.null_count or labels.null_count:
-                raise DataError(f"{path} must have an image and a label in every row.")
+                raise DataError(
+                    f"{path} must have an image and a label in every row. Received: "
+                    f"{encoded.null_count:,} rows without an image and "
+                    f"{labels.null_count:,} without a label among some"
+                )
             yield encoded.to_pylist(), labels.cast(pa.int64()).to_numpy()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(

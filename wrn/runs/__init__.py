@@ -1,4 +1,4 @@
-"""Run folders: the only modules that read or write them.
+"""Run folders: the only modules that know the files in them.
 
     runs/WRN-16-2_2026-11-23_14-05-09/
         config.json         every setting

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -93,7 +94,7 @@ class Run:
                 f"Received: {stored!r:.200}"
             )
         if status.state in LIVE_STATES and not self.is_owned():
-            return Status(**{**vars(status), "state": "interrupted"})
+            return replace(status, state="interrupted")
         return status
 
     def write_status(self, status: Status) -> None:

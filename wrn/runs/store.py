@@ -81,7 +81,7 @@ class RunStore:
         return Run(path)
 
     def list(self) -> list[Run]:
-        """List the runs, newest first by the name's time or the folder's."""
+        """List the runs, newest first."""
         if not self.root.is_dir():
             return []
         paths = [
@@ -101,13 +101,13 @@ class RunStore:
             return {}
         return stored if isinstance(stored, dict) else {}
 
-    def write_measured_speed(self, precision: str, speed: Mapping[str, Any]) -> None:
-        """Keep a measured speed beside the runs, one for each precision.
+    def write_measured_speed(self, key: str, speed: Mapping[str, Any]) -> None:
+        """Keep a measured speed beside the runs, one for each key.
 
         Raises:
             RunError: If the folder cannot be written.
         """
-        speeds = {**self.measured_speeds(), precision: dict(speed)}
+        speeds = {**self.measured_speeds(), key: dict(speed)}
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             replace_file(

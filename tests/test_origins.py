@@ -1,0 +1,90 @@
+"""Networks that a training builds on: what is kept of them, what is refused."""
+
+import dataclasses
+import hashlib
+
+import pytest
+
+from wrn.config import DataConfig, RunConfig
+from wrn.errors import ConfigError
+from wrn.origins import check_held_out, epochs_before, origin
+
+
+def config(validation=100):
+    return RunConfig(data=DataConfig(source="synthetic", validation=validation))
+
+
+def told(dataset, file="a.weights.h5", **data):
+    return {
+        "file": file,
+        "data": {"name": dataset.name, "synthetic": dataset.synthetic, **data},
+    }
+
+
+def test_a_file_is_known_by_its_name_and_content(tmp_path):
+    path = tmp_path / "a.weights.h5"
+    path.write_bytes(b"weights")
+    metadata = {"train": {"epochs": 2}, "preprocessing": {"kind": "mean-std"}}
+    assert origin(str(path), path, metadata) == {
+        "file": "a.weights.h5",
+        "sha256": hashlib.sha256(b"weights").hexdigest(),
+        "train": {"epochs": 2},
+    }
+
+
+def test_epochs_of_all_trainings_before_add_up():
+    first = {"result": {"epochs": 20}}
+    second = {"result": {"epochs": 12}, "initial": first}
+    assert epochs_before({"initial": second}) == 32
+    assert epochs_before({"initial": first, "result": {"epochs": 5}}) == 20
+    assert epochs_before({}) == 0
+
+
+@pytest.mark.parametrize("epochs", [None, "3", -1, 1.5, True, 2**70, [1]])
+def test_epochs_of_an_edited_file_do_not_count(epochs):
+    assert epochs_before({"initial": {"result": {"epochs": epochs}}}) == 0
+    assert epochs_before({"initial": {"result": [epochs]}}) == 0
+    assert epochs_before({"initial": epochs}) == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},  # As files from before this was told.
+        {"validation": 0},
+        {"validation": 99},
+        {"validation": "100"},
+        {"validation": True},
+        {"validation": 100, "name": "other images"},
+    ],
+)
+@pytest.mark.parametrize("place", ["itself", "initial", "teacher"])
+def test_images_that_were_trained_on_are_not_held_out(dataset, data, place):
+    known = told(dataset, **data)
+    clean = told(dataset, "clean.weights.h5", validation=100)
+    origins = {
+        "itself": [known],
+        "initial": [clean | {"initial": known}],
+        "teacher": [clean | {"initial": clean | {"teachers": [clean, known]}}],
+    }
+    with pytest.raises(ConfigError, match=r"validation must be 0.*100, and a\.weights"):
+        check_held_out(config(), dataset, origins[place])
+    # Test images are nobody's training images.
+    check_held_out(config(validation=0), dataset, origins[place])
+
+
+@pytest.mark.parametrize("validation", [100, 5000])
+def test_images_that_were_held_out_before_are_held_out_again(dataset, validation):
+    check_held_out(config(), dataset, [told(dataset, validation=validation)])
+    check_held_out(config(), dataset, [])
+
+
+def test_drawn_images_are_no_real_ones(dataset):
+    real = dataclasses.replace(dataset, synthetic=False, name="CIFAR-10")
+    check_held_out(config(), real, [told(dataset)])
+
+
+@pytest.mark.parametrize("edited", [{"data": 3}, {"initial": [1], "teachers": 5}])
+def test_edited_files_are_refused_in_words(dataset, edited):
+    with pytest.raises(ConfigError, match="tells of none"):
+        check_held_out(config(), dataset, [{"file": "a", **edited}])

@@ -1,0 +1,98 @@
+"""What a training's files tell of the networks that it began with or learned from."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wrn.config import RunConfig
+from wrn.data import Dataset
+from wrn.errors import ConfigError
+
+#: What a weight file tells of its training, and one that builds on it keeps.
+_TOLD = ("model", "train", "data", "result", "commit", "initial", "teachers")
+
+
+def origin(name: str, content: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a weight file.
+
+    Args:
+        name: Its name, or its path, of which the name is kept.
+        content: Where it can be read.
+        metadata: What it says about itself.
+
+    Returns:
+        The `file`'s name and `sha256`, and what it tells of its own training:
+        `model`, `train`, `data`, `result`, `commit`, and `initial` and `teachers` in
+        turn.
+    """
+    with content.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    told = {key: metadata[key] for key in _TOLD if key in metadata}
+    return {"file": Path(name).name, "sha256": digest} | told
+
+
+def epochs_before(metadata: Mapping[str, Any]) -> int:
+    """Return how many epochs the weights had been trained that a training began with.
+
+    Args:
+        metadata: What a weight file says about itself, or its card; anything, if
+            somebody edited it.
+    """
+    total = 0
+    while isinstance(initial := metadata.get("initial"), dict):
+        result = initial.get("result")
+        epochs = result.get("epochs") if isinstance(result, dict) else None
+        total += epochs if type(epochs) is int and 0 <= epochs < 2**31 else 0
+        metadata = initial
+    return total
+
+
+def check_held_out(
+    config: RunConfig, dataset: Dataset, origins: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse to measure on images that an earlier network was trained on.
+
+    Which images are held out depends on the data and their number alone, and more of
+    them include those of fewer.
+
+    Args:
+        config: All settings of the training.
+        dataset: Its images.
+        origins: Of the networks that it builds on.
+
+    Raises:
+        ConfigError: If one of them, or one that it was made from, does not tell that
+            it has held out the same images.
+    """
+    asked = config.data.validation
+    if not asked:
+        return
+    for each in _with_ancestors(origins):
+        data = each.get("data")
+        data = data if isinstance(data, dict) else {}
+        if data.get("synthetic") == (not dataset.synthetic):
+            continue
+        held_out = data.get("validation") if data.get("name") == dataset.name else None
+        held_out = held_out if type(held_out) is int else None
+        if held_out is None or held_out < asked:
+            told = "tells of none" if held_out is None else f"held out {held_out:,}"
+            raise ConfigError(
+                "validation must be 0, or at most as many images as were held out from "
+                "each network that the training builds on: it would know the others. "
+                f"Received: {asked:,}, and {each.get('file')}, which {told}"
+            )
+
+
+def _with_ancestors(
+    origins: Sequence[Mapping[str, Any]],
+) -> Iterator[Mapping[str, Any]]:
+    """Yield origins and all that they come from; anything, if a file was edited."""
+    left: list[Any] = list(origins)
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            yield each
+            teachers = each.get("teachers")
+            left += [each.get("initial")]
+            left += teachers if isinstance(teachers, list) else []
