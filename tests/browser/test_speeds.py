@@ -155,6 +155,7 @@ def test_a_live_update(browser, long_run, told):
     assert statistics.median(updates) <= MOST_BYTES
 
 
+@pytest.mark.long
 def test_pages_answer_while_a_training_has_all_cores(browser, fresh_server, told):
     page = browser.new_page()
     visit(page, f"{fresh_server.url}/train?depth=16&widen_factor=2")
