@@ -10,8 +10,8 @@ import pytest
 from tests import weight_files
 from tests.conftest import ROOT, real_images, stripes
 from tests.trainings import small
+from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
-from ui.weights_choice import ChosenWeights
 from wrn import weights
 from wrn.config import DataConfig
 from wrn.converting import convert

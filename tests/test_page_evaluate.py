@@ -22,9 +22,10 @@ from tests.page_weights import (
     texts,
     write_weights,
 )
+from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
 from ui.loading import inspect_weights, load_network
-from ui.weights_choice import MEBIBYTE, ChosenWeights
+from ui.weights_choice import MEBIBYTE
 from wrn import weights
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.data import Dataset, sources

@@ -7,12 +7,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from ui import charts, state
+from ui.chosen_weights import ChosenWeights
 from ui.live_chart import live_chart
 from ui.loading import load_network
 from ui.picture_choice import Picture
 from ui.pictures import blended, enlarged, tiles
 from ui.text import literal
-from ui.weights_choice import ChosenWeights
 from wrn.pictures import data_address
 
 if TYPE_CHECKING:

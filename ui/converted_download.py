@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from ui.chosen_weights import ChosenWeights
 from ui.evaluation_view import Evaluated
-from ui.weights_choice import ChosenWeights
 from wrn.stored import ENDING
 
 if TYPE_CHECKING:

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from ui.chosen_weights import ChosenWeights
 from ui.text import literal
 from wrn import weights
 from wrn.data import Dataset, load_cached
 from wrn.errors import WeightsError
 
 if TYPE_CHECKING:
-    from ui.weights_choice import ChosenWeights
     from wrn.diagnosis import Diagnosis
     from wrn.restoring import LoadedWeights
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the weight file…")
 def inspect_weights(
-    identity: str, _chosen: "ChosenWeights"
+    identity: str, _chosen: ChosenWeights
 ) -> tuple[dict[str, Any] | None, str]:
     """Read what a weight file holds, without TensorFlow.
 
@@ -37,7 +37,7 @@ def inspect_weights(
         return None, str(error)
 
 
-def load_network(chosen: "ChosenWeights") -> "LoadedWeights":
+def load_network(chosen: ChosenWeights) -> "LoadedWeights":
     """Restore a network, saying on the page what takes the time.
 
     Raises:
@@ -52,7 +52,7 @@ def load_network(chosen: "ChosenWeights") -> "LoadedWeights":
 # The network is this cache's own: a training has another one. Two at most, since a
 # WRN-28-10 takes 150 MB, on a GPU its memory.
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _restore(identity: str, _chosen: "ChosenWeights") -> "LoadedWeights":
+def _restore(identity: str, _chosen: ChosenWeights) -> "LoadedWeights":
     from wrn.restoring import load_weights
 
     with _chosen.file() as path:
@@ -60,7 +60,7 @@ def _restore(identity: str, _chosen: "ChosenWeights") -> "LoadedWeights":
 
 
 def load_diagnosis(
-    chosen: "ChosenWeights", source: str, dataset: Dataset
+    chosen: ChosenWeights, source: str, dataset: Dataset
 ) -> "Diagnosis | None":
     """Find out what a file does not record, with a progress bar.
 
@@ -86,7 +86,7 @@ def load_diagnosis(
 def _diagnose(
     identity: str,
     source: str,
-    _chosen: "ChosenWeights",
+    _chosen: ChosenWeights,
     _dataset: Dataset,
     _show: Callable[[int, int], None],
 ) -> "Diagnosis | None":

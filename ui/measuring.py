@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 
 from ui import state
+from ui.chosen_weights import ChosenWeights
 from ui.evaluation_view import Evaluated
 from ui.loading import load_diagnosis, load_images, load_network
-from ui.weights_choice import ChosenWeights
 from wrn.config import DataConfig
 from wrn.data import select
 from wrn.runs import Run

@@ -1,10 +1,7 @@
 """Which weights: stored ones, those of a run, or a file that the person uploads."""
 
 import hashlib
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +9,10 @@ import streamlit as st
 
 from ui import state
 from ui.address import bring_back, keep
+from ui.chosen_weights import ChosenWeights
 from ui.loading import inspect_weights
 from ui.text import literal
-from wrn.runs import Run, RunStore
+from wrn.runs import RunStore
 from wrn.stored import Card, list_stored
 from wrn.text import file_size
 
@@ -22,38 +20,6 @@ UPLOAD = "Upload a file"
 FILE_TYPES = ("h5", "hdf5", "keras")
 #: Unit of the server's limit.
 MEBIBYTE = 2**20
-
-
-@dataclass(frozen=True)
-class ChosenWeights:
-    """Weights to evaluate, before anything is known about their content.
-
-    Attributes:
-        label: What to call them on screen.
-        identity: Stands for the content: a changed file has another one.
-        path: The file; `None` for an upload.
-        content: The bytes of an upload.
-        card: What is known about stored weights.
-        run: The run that they belong to.
-    """
-
-    label: str
-    identity: str
-    path: Path | None = None
-    content: memoryview | None = None
-    card: Card | None = None
-    run: Run | None = None
-
-    @contextmanager
-    def file(self) -> Iterator[Path]:
-        """Lend the file. That of an upload has a random name and is deleted."""
-        if self.path is not None:
-            yield self.path
-        else:
-            with tempfile.NamedTemporaryFile(prefix="wrn-upload-") as file:
-                file.write(self.content or b"")
-                file.flush()
-                yield Path(file.name)
 
 
 def choose_weights() -> ChosenWeights | None:

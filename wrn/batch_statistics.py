@@ -56,8 +56,7 @@ class BatchStatistics:
         self._batch_size = batch_size
         self._batches = min(STATISTICS_BATCHES, len(images) // batch_size)
         used = images[: self._batches * batch_size]
-        before = preprocessing.before_augmentation
-        used = tf.constant(preprocessing.apply_to_all(used) if before else used)
+        used = tf.constant(preprocessing.before(used))
 
         @tf.function
         def forward(indices: Any, seed: Any) -> None:
@@ -66,7 +65,7 @@ class BatchStatistics:
                 indices,
                 seed,
                 config.data,
-                normalize=tf.identity if before else preprocessing.apply,
+                normalize=preprocessing.after,
             )
             self._model(batch, training=True)
 

@@ -131,12 +131,7 @@ class Session:
                 else None
             )
         self.classifier = Classifier(self.model, self.preprocessing)
-        self._images = _on_each_replica(
-            strategy,
-            self.preprocessing.apply_to_all(images)
-            if self.preprocessing.before_augmentation
-            else images,
-        )
+        self._images = _on_each_replica(strategy, self.preprocessing.before(images))
         self._labels = _on_each_replica(
             strategy, self.split.train.labels.astype(np.int32)
         )
@@ -243,11 +238,7 @@ class Session:
             indices,
             seeds[0],
             self.config.data,
-            normalize=(
-                tf.identity
-                if self.preprocessing.before_augmentation
-                else self.preprocessing.apply
-            ),
+            normalize=self.preprocessing.after,
             share=mine,
             size=size,
         )

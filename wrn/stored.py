@@ -119,12 +119,12 @@ def list_stored(folder: Path | None = None) -> list[StoredWeights]:
         for path in folder.glob(f"*{ENDING}")
         if path.is_file() and not path.name.startswith(".")
     )
-    return [
-        StoredWeights(
-            path, Card.read(path.with_name(path.name.removesuffix(ENDING) + ".json"))
-        )
-        for path in paths
-    ]
+    return [StoredWeights(path, Card.read(card_path(path))) for path in paths]
+
+
+def card_path(weights: Path) -> Path:
+    """Return where the card of stored weights lies: beside them."""
+    return weights.with_name(weights.name.removesuffix(ENDING) + ".json")
 
 
 def _text(value: Any) -> str:

@@ -13,10 +13,11 @@ from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
 from wrn.evaluation import evaluate, origin_note
+from wrn.files import replace_file
 from wrn.recipes import RECIPES, note
 from wrn.restoring import load_weights, trained_on
 from wrn.runs import Run
-from wrn.stored import ENDING, models_folder
+from wrn.stored import ENDING, card_path, models_folder
 
 
 def store(
@@ -103,7 +104,7 @@ def store(
         loaded.metadata,
         preprocessing=loaded.classifier.preprocessing.arrays(),
     )
-    _write_card(target.with_name(target.name.removesuffix(ENDING) + ".json"), card)
+    _write_card(card_path(target), card)
     return card
 
 
@@ -118,9 +119,7 @@ def _checked_name(name: str) -> str:
 def _write_card(path: Path, card: dict[str, Any]) -> None:
     """Write a card for people: a line a field, and the curve in one."""
     fields = ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in card.items())
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(f"{{\n{fields}\n}}\n", encoding="utf-8")
-    temporary.replace(path)
+    replace_file(path, f"{{\n{fields}\n}}\n".encode())
 
 
 def _recipe(config: RunConfig) -> str:

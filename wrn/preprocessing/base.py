@@ -54,6 +54,21 @@ class Preprocessing(ABC):
         """Return the figures that are too large for JSON, by name."""
         return {}
 
+    def before(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """Return what training images are before they are flipped and cropped.
+
+        Args:
+            images: uint8 (n, height, width, 3).
+
+        Returns:
+            The same, or float32 of the same shape where they are preprocessed first.
+        """
+        return self.apply_to_all(images) if self.before_augmentation else images
+
+    def after(self, batch: Any) -> Any:
+        """Return what a float32 batch is once it is flipped and cropped."""
+        return batch if self.before_augmentation else self.apply(batch)
+
     def apply_to_all(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Preprocess a whole data set, with little more memory than the result takes.
 

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from wrn.config import RunConfig
 from wrn.errors import ConfigError, RunError
-from wrn.runs.files import replace_file
+from wrn.files import replace_file
 from wrn.runs.notes import Notes
 from wrn.runs.records import read_records
 from wrn.runs.status import LIVE_STATES, State, Status

@@ -11,7 +11,7 @@ from typing import Any
 from wrn import naming
 from wrn.config import ModelConfig, OutputConfig, RunConfig, runs_folder
 from wrn.errors import RunError
-from wrn.runs.files import replace_file
+from wrn.files import replace_file
 from wrn.runs.run import Run
 from wrn.runs.status import Status
 

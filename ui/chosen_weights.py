@@ -1,0 +1,42 @@
+"""The weights that a person has chosen, wherever they lie."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wrn.runs import Run
+from wrn.stored import Card
+
+
+@dataclass(frozen=True)
+class ChosenWeights:
+    """Weights to evaluate, before anything is known about their content.
+
+    Attributes:
+        label: What to call them on screen.
+        identity: Stands for the content: a changed file has another one.
+        path: The file; `None` for an upload.
+        content: The bytes of an upload.
+        card: What is known about stored weights.
+        run: The run that they belong to.
+    """
+
+    label: str
+    identity: str
+    path: Path | None = None
+    content: memoryview | None = None
+    card: Card | None = None
+    run: Run | None = None
+
+    @contextmanager
+    def file(self) -> Iterator[Path]:
+        """Lend the file. That of an upload has a random name and is deleted."""
+        if self.path is not None:
+            yield self.path
+        else:
+            with tempfile.NamedTemporaryFile(prefix="wrn-upload-") as file:
+                file.write(self.content or b"")
+                file.flush()
+                yield Path(file.name)
