@@ -126,7 +126,7 @@ def choose_row(rows: list[Row]) -> Row | None:
                 help="Accuracy on the images held out, by epoch.", y_min=0, y_max=1
             ),
             **{
-                name: st.column_config.NumberColumn(format="percent")
+                name: st.column_config.NumberColumn(format="%.2f%%")
                 for name in ("Last", "Best")
             },
         },
@@ -143,6 +143,11 @@ def choose_row(rows: list[Row]) -> Row | None:
     if chosen and not start:
         st.warning(f"There is no run called {literal(chosen[:120])} here.")
     return rows[start[0]] if start else None
+
+
+def _percentage(fraction: float | None) -> float | None:
+    """Return a number of percent: the column's own format would drop a last zero."""
+    return None if fraction is None else 100 * fraction
 
 
 def _recipe(config: RunConfig) -> str:
@@ -187,8 +192,8 @@ def _cells(row: Row, *, titled: bool) -> dict[str, object]:
         if config and status
         else None,
         "Accuracy": _accuracies(row.run) if config else None,
-        "Last": figure(progress, "test_accuracy"),
-        "Best": figure(progress, "best_accuracy"),
+        "Last": _percentage(figure(progress, "test_accuracy")),
+        "Best": _percentage(figure(progress, "best_accuracy")),
         "Duration": duration(status.seconds) if status else None,
         "Started": run_view.moment(status.created) if status else None,
     }
