@@ -17,7 +17,11 @@ def config(validation=100):
 def told(dataset, file="a.weights.h5", **data):
     return {
         "file": file,
-        "data": {"name": dataset.name, "synthetic": dataset.synthetic, **data},
+        "data": {
+            "fingerprint": dataset.fingerprint,
+            "synthetic": dataset.synthetic,
+            **data,
+        },
     }
 
 
@@ -55,7 +59,8 @@ def test_epochs_of_an_edited_file_do_not_count(epochs):
         {"validation": 99},
         {"validation": "100"},
         {"validation": True},
-        {"validation": 100, "name": "other images"},
+        {"validation": 100, "fingerprint": "another"},
+        {"validation": 100, "fingerprint": None},
     ],
 )
 @pytest.mark.parametrize("place", ["itself", "initial", "teacher"])
@@ -77,6 +82,15 @@ def test_images_that_were_trained_on_are_not_held_out(dataset, data, place):
 def test_images_that_were_held_out_before_are_held_out_again(dataset, validation):
     check_held_out(config(), dataset, [told(dataset, validation=validation)])
     check_held_out(config(), dataset, [])
+
+
+def test_a_part_of_the_images_is_another_set(dataset):
+    """Of fewer images others are held out."""
+    part = dataclasses.replace(dataset, train=dataset.train.first(150))
+    with pytest.raises(ConfigError, match=r"held out 120 of other images"):
+        check_held_out(config(), part, [told(dataset, validation=120)])
+    with pytest.raises(ConfigError, match=r"which held out 99$"):
+        check_held_out(config(), dataset, [told(dataset, validation=99)])
 
 
 def test_drawn_images_are_no_real_ones(dataset):

@@ -83,7 +83,7 @@ def test_they_are_what_the_training_step_learns_on(dataset):
     class Watched(Session):
         seen = tf.Variable(tf.zeros((20, 16, 16, 3)))
 
-        def _update(self, batch, targets, seed, mixed):
+        def _learn(self, batch, targets, seed, mixed):
             self.seen.assign(batch)
             return tf.zeros(()), tf.zeros((), tf.int32)
 

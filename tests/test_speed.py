@@ -18,9 +18,18 @@ def config(model=SMALL, **train):
     return RunConfig(model=model, data=data, train=TrainConfig(**train))
 
 
-def past(name, rate, given=None, *, precision="bfloat16", updated=1e9, epochs=(1,)):
+def past(
+    name,
+    rate,
+    given=None,
+    *,
+    precision="bfloat16",
+    updated=1e9,
+    epochs=(1,),
+    device=CPU,
+):
     run = make_run(
-        name, config=given or config(), updated=updated, device=CPU.format(precision)
+        name, config=given or config(), updated=updated, device=device.format(precision)
     )
     for epoch in epochs:
         run.record_speed({"epoch": epoch, "seconds": 1.0, "images_per_second": rate})
@@ -109,7 +118,8 @@ def test_nonsense_in_a_run_is_passed_over(record):
 
 def test_runs_on_other_devices_are_passed_over():
     past("here", 1000.0)
-    past("elsewhere", 5.0, config(devices="gpu:0,gpu:1"))
+    gpus = "Computing on 2 GPUs: X, X, in {}."
+    past("elsewhere", 5.0, config(devices="gpu:0,gpu:1"), device=gpus)
     assert known(config(), RunStore()).run == "here"
     assert known(config(devices="gpu:0,gpu:1"), RunStore()).run == "elsewhere"
 
@@ -162,6 +172,25 @@ def test_a_measurement_is_kept_for_its_devices():
 )
 def test_the_number_of_gpus_is_told_by_the_device(device, gpus):
     assert measured(device=device).gpus == gpus
+
+
+@pytest.mark.parametrize(
+    ("devices", "device", "counts"),
+    [
+        ("auto", "No GPU found: computing on the CPU, in float32.", True),
+        ("auto", "Computing on 1 GPU: X, in float32.", True),
+        ("auto", "Computing on the CPU, in float32.", False),
+        ("auto", "Computing on cpu:0, cpu:1, in float32.", False),
+        ("cpu", "Computing on the CPU, in float32.", True),
+        ("cpu", "Computing on 1 GPU: X, in float32.", False),
+        ("gpu:0", "Computing on 1 GPU: X, in float32.", True),
+        ("gpu:0", "Computing on the CPU, in float32.", False),
+    ],
+)
+def test_a_run_that_was_resumed_elsewhere_does_not_count(devices, device, counts):
+    chosen = config(devices=devices)
+    past("moved", 1000.0, chosen, device=device)
+    assert (known(chosen, RunStore()) is not None) == counts
 
 
 def test_of_run_and_measurement_the_later_counts():

@@ -100,12 +100,40 @@ def test_it_resumes_where_devices_have_another_precision(store, dataset, before,
         should_stop=lambda: next(asked) == 3,
         devices=choose(before, "cpu"),
     )
+    kept = arrays(run.last_weights)
+    moved = choose(after, "cpu")
+    train(config, dataset, run, should_stop=lambda: True, devices=moved)
+    taken_up = arrays(run.last_weights)
+    optimizer = [name for name in kept if name.startswith("optimizer/")]
+    assert len(optimizer) > 20
+    for name in optimizer:
+        np.testing.assert_array_equal(taken_up[name], kept[name], err_msg=name)
     assert train(config, dataset, run, devices=choose(after, "cpu")).finished
     losses = [record["train_loss"] for record in run.metrics("epoch")]
     whole = store.create(config, "whole")
     train(config, dataset, whole, devices=choose("float32", "cpu"))
     expected = [record["train_loss"] for record in whole.metrics("epoch")]
     np.testing.assert_allclose(losses, expected, rtol=0.02)
+
+
+def test_loss_scaling_once_stood_before_the_optimizers_variables(store, dataset):
+    config = small(precision="float16")
+    whole = store.create(config, "whole")
+    train(config, dataset, whole)
+    run = store.create(config, "older")
+    asked = iter(range(1000))
+    train(config, dataset, run, should_stop=lambda: next(asked) == 3)
+    with h5py.File(run.last_weights, "r+") as file:
+        both = [
+            [group[str(index)][()] for index in range(len(group))]
+            for group in (file["training/loss_scaling"], file["optimizer/vars"])
+        ]
+        assert len(both[0]) == 4
+        del file["training/loss_scaling"], file["optimizer/vars"]
+        for index, value in enumerate([*both[0], *both[1]]):
+            file[f"optimizer/vars/{index}"] = value
+    assert train(config, dataset, run).finished
+    assert_same_arrays(whole.last_weights, run.last_weights)
 
 
 def test_a_checkpoint_of_other_settings_is_refused_in_one_line(store, dataset):

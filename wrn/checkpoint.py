@@ -162,16 +162,17 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
             raise WeightsError(f"it holds {stored.config.name}")
         with h5py.File(path) as content:
             state = State.from_json(content[_STATE][()].decode())
-            variables = [
+            own_count = len(session.sgd.variables)
+            held = [
                 content[f"{_OPTIMIZER}/{index}"][()]
-                for index in range(len(session.sgd.variables))
+                for index in range(max(own_count, len(content[_OPTIMIZER])))
             ]
-            # Where the devices had another precision, the scale is found anew.
-            scaling = [
-                content[f"{_SCALER}/{index}"][()]
-                for index in range(len(_scaler(session)))
-                if _SCALER in content
-            ]
+            # Once the loss scaling's stood before the optimizer's.
+            scaling, variables = held[:-own_count], held[-own_count:]
+            if _SCALER in content:
+                scaling = [
+                    content[f"{_SCALER}/{i}"][()] for i in range(len(content[_SCALER]))
+                ]
             own = [
                 content[f"{_OWN_WEIGHTS}/{index}"][()]
                 for index in range(len(session.model.weights))
@@ -182,8 +183,9 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
             session.average.take(own)
         for variable, value in zip(session.sgd.variables, variables, strict=True):
             variable.assign(value)
-        if scaling:
-            for variable, value in zip(_scaler(session), scaling, strict=True):
+        # Where the devices had another precision, the scale is found anew.
+        if len(scaling) == len(scaler := _scaler(session)):
+            for variable, value in zip(scaler, scaling, strict=True):
                 variable.assign(value)
     return state
 

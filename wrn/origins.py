@@ -53,8 +53,8 @@ def check_held_out(
 ) -> None:
     """Refuse to measure on images that an earlier network was trained on.
 
-    Which images are held out depends on the data and their number alone, and more of
-    them include those of fewer.
+    Which images are held out depends on all of them, on their order and on the number
+    alone, and more of them include those of fewer.
 
     Args:
         config: All settings of the training.
@@ -73,15 +73,21 @@ def check_held_out(
         data = data if isinstance(data, dict) else {}
         if data.get("synthetic") == (not dataset.synthetic):
             continue
-        held_out = data.get("validation") if data.get("name") == dataset.name else None
-        held_out = held_out if type(held_out) is int else None
-        if held_out is None or held_out < asked:
-            told = "tells of none" if held_out is None else f"held out {held_out:,}"
-            raise ConfigError(
-                "validation must be 0, or at most as many images as were held out from "
-                "each network that the training builds on: it would know the others. "
-                f"Received: {asked:,}, and {each.get('file')}, which {told}"
-            )
+        same = data.get("fingerprint") == dataset.fingerprint
+        held_out = data.get("validation")
+        if type(held_out) is not int:
+            told = "tells of none"
+        elif not same:
+            told = f"held out {held_out:,} of other images"
+        elif held_out < asked:
+            told = f"held out {held_out:,}"
+        else:
+            continue
+        raise ConfigError(
+            "validation must be 0, or at most as many images as were held out from "
+            "each network that the training builds on: it would know the others. "
+            f"Received: {asked:,}, and {each.get('file')}, which {told}"
+        )
 
 
 def _with_ancestors(

@@ -138,11 +138,12 @@ class Session:
         self._means = tf.function(
             lambda: means(strategy, self.model.non_trainable_variables)
         )
-        # Without the augmentation: XLA has no kernel for some of its distortions.
-        self._learn: Callable[..., Any] = (
-            tf.function(self._update, jit_compile=True)
+        # XLA has no kernel for some distortions, and replicas cannot meet in what it
+        # compiles: augmentation and update stay outside.
+        self._differentiate: Callable[..., Any] = (
+            tf.function(self._gradients, jit_compile=True)
             if devices.compile
-            else self._update
+            else self._gradients
         )
         self._step = self._on_all_replicas(self._replica_step)
         self._step_on = self._on_all_replicas(self._learn)
@@ -248,15 +249,24 @@ class Session:
             batch = augmentation.mix(batch, mixed)
         return self._learn(batch, targets, seed, mixed)
 
-    def _update(
+    def _learn(
         self, batch: Any, targets: Any, seed: Any, mixed: Any = None
     ) -> tuple[Any, Any]:
-        """Update the weights by one replica's images; return loss sum and hits.
+        """Update the weights by one replica's images; return loss sum and hits."""
+        loss_sum, hits, gradients = self._differentiate(batch, targets, seed, mixed)
+        if self.devices.precision == "float16":
+            gradients = _overflowing_together(gradients)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        return loss_sum, hits
+
+    def _gradients(
+        self, batch: Any, targets: Any, seed: Any, mixed: Any
+    ) -> tuple[Any, Any, list[Any]]:
+        """Return one replica's loss sum, hits and gradients.
 
         Blended images count as hits of the label of which they have `mixed`.
         """
-        variables = self.model.trainable_variables
-        weights = [variable.value for variable in variables]
+        weights = [variable.value for variable in self.model.trainable_variables]
         taught = self._teachers.answers(batch) if self._teachers else None
         with tf.GradientTape() as tape:
             loss_sum, logits, loss = self._forward(batch, targets, seed, mixed, taught)
@@ -268,11 +278,9 @@ class Session:
                 tape.watch(weights)
                 loss = self._forward(batch, targets, seed, mixed, taught)[-1]
             gradients = tape.gradient(loss, weights)
-        if self.devices.precision == "float16":
-            gradients = _overflowing_together(gradients)
-        self.optimizer.apply(gradients, variables)
         predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
-        return loss_sum, tf.reduce_sum(tf.cast(predicted == targets, tf.int32))
+        hits = tf.reduce_sum(tf.cast(predicted == targets, tf.int32))
+        return loss_sum, hits, gradients
 
     def _forward(
         self, batch: Any, targets: Any, seed: Any, mixed: Any, taught: Any

@@ -115,6 +115,8 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
         elsewhere = past.train.devices != config.train.devices
         if speed is None or elsewhere or " workers" in speed.device:
             continue
+        if _moved(past.train.devices, speed):
+            continue
         if past.train.teachers:
             continue  # How much of the time was the teacher's is not known.
         if precision in (past.train.precision, speed.precision):
@@ -123,6 +125,14 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
     if measured:
         found.append((False, measured))
     return max(found, key=lambda pair: (pair[0], pair[1].updated))[1] if found else None
+
+
+def _moved(devices: str, speed: Speed) -> bool:
+    """Whether a run was resumed on other devices than its settings name."""
+    if devices == "auto":
+        # What is said where the CPU was asked for.
+        return speed.device.startswith(("Computing on the CPU", "Computing on cpu:"))
+    return devices.startswith("gpu") != (speed.gpus > 0)
 
 
 def _of_run(run: Run, config: RunConfig, status: Status) -> Speed | None:

@@ -145,7 +145,8 @@ def train(
         ConfigError: If the batch cannot be shared evenly among the devices, or the
             data has another number of classes than the network, or the wiring takes
             full-size images only, or the initial weights are of another network, or
-            the teacher does not suit (`wrn.teacher_files.read_teachers`).
+            the teacher does not suit (`wrn.teacher_files.read_teachers`), or images
+            are held out that one of them may know (`wrn.origins.check_held_out`).
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
         WeightsError: If the file of the initial weights or of the teacher cannot be
@@ -210,6 +211,7 @@ class _Training:
             "data": config.data.replace(source=dataset.name).to_dict()
             | {
                 "name": dataset.name,
+                "fingerprint": dataset.fingerprint,
                 "synthetic": dataset.synthetic,
                 "class_names": list(dataset.class_names),
             },

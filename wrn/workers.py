@@ -34,7 +34,7 @@ def lead(devices: Devices, config: RunConfig, run: Recorder) -> None:
         ConfigError: If the initial weights are of another network.
         WeightsError: If a file of initial weights or of a teacher cannot be read.
     """
-    # What does not suit is refused before it is sent.
+    # Files that do not suit are refused before they are sent.
     read_teachers(config, run.teachers_folder)
     resumes = run.last_weights.exists()
     if not resumes:

@@ -44,7 +44,10 @@ def add(commands: Any) -> None:
         type=Path,
         help="write the report as a page that needs nothing else",
     )
-    add_options(parser, DataConfig, only=("source", "limit"))
+    parser.add_argument(
+        "--limit", metavar="N", type=int, help="use only the first N test images"
+    )
+    add_options(parser, DataConfig, only=("source",))
     add_options(parser, TrainConfig, only=("precision",))
 
 

@@ -1,7 +1,9 @@
 """What a data source yields, and how a run selects from it."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +95,15 @@ class Dataset:
     name: str
     synthetic: bool = False
     note: str = ""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells which training images there are, and in which order, by their labels.
+
+        The same images compressed otherwise have the same.
+        """
+        labels = np.ascontiguousarray(self.train.labels, "<i8")
+        return hashlib.sha256(labels.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
