@@ -1,11 +1,11 @@
 """Background training, with a training that does nothing but wait and obey."""
 
 import threading
-import time
 
 import pytest
 from filelock import FileLock
 
+from tests.training_fakes import wait_for
 from wrn import execution
 from wrn.config import OutputConfig, RunConfig
 from wrn.errors import RunError
@@ -14,14 +14,6 @@ from wrn.runs import RunStore
 from wrn.training import Outcome, Progress
 
 CONFIG = RunConfig(output=OutputConfig(save_plot=False, tensorboard=False))
-
-
-def wait_for(condition, seconds=20):
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
-        threading.Event().wait(0.01)
 
 
 @pytest.fixture

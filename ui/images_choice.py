@@ -11,15 +11,15 @@ FIRST_COUNT = 1000
 SYNTHETIC = "synthetic"
 
 
-def choose_source() -> str:
-    """Ask where the test images come from."""
+def choose_source(label: str, key: str) -> str:
+    """Ask where the images come from."""
     help_texts = {option.name: option.help for option in options(DataConfig)}
     source = st.selectbox(
-        "Images",
+        label,
         dict.fromkeys((default_source(), "cifar10", SYNTHETIC)),
         help=help_texts["source"],
         accept_new_options=True,
-        key=state.EVALUATE_SOURCE,
+        key=key,
         persist_state="session",
     )
     return source or default_source()
@@ -29,7 +29,7 @@ def choose_images() -> DataConfig:
     """Ask for the source of the test images and their number."""
     left, right = st.columns(2)
     with left:
-        source = choose_source()
+        source = choose_source("Images", state.EVALUATE_SOURCE)
     count = right.selectbox(
         "How many",
         (*COUNTS, None),

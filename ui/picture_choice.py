@@ -41,7 +41,7 @@ def choose_picture() -> Picture | None:
 def _test_image() -> Picture:
     left, right = st.columns([3, 2], gap="small")
     with left:
-        source = choose_source()
+        source = choose_source("Images", state.EVALUATE_SOURCE)
     number = right.number_input(
         "Number",
         min_value=0,

@@ -7,6 +7,7 @@ import streamlit as st
 from ui import state
 from ui.charts import schedule_curve
 from ui.forms import AnyConfig, config_form, model_form
+from ui.images_choice import choose_source
 from ui.live_chart import live_chart
 from ui.samples_view import samples
 from ui.text import literal
@@ -15,7 +16,6 @@ from wrn.config import (
     OutputConfig,
     RunConfig,
     TrainConfig,
-    default_source,
     options,
 )
 from wrn.errors import WrnError
@@ -138,18 +138,9 @@ def start_button(jobs: JobManager, config: RunConfig | None) -> None:
 
 
 def _data_form() -> DataConfig | None:
-    help_texts = {option.name: option.help for option in options(DataConfig)}
     left, right = st.columns([3, 1], gap="medium")
     with left:
-        source = st.selectbox(
-            "Source",
-            dict.fromkeys((default_source(), "cifar10", "synthetic")),
-            help=help_texts["source"],
-            accept_new_options=True,
-            key=state.TRAIN_SOURCE,
-            persist_state="session",
-        )
-    source = source or default_source()
+        source = choose_source("Source", state.TRAIN_SOURCE)
     with right:
         data = config_form(
             DataConfig,

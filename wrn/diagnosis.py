@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from wrn import weights
 from wrn.data import Dataset, Images
+from wrn.evaluation import Z95
 from wrn.preprocessing import (
     GcnZca,
     KerasZca,
@@ -57,10 +58,6 @@ CHANCE = 0.01
 #: And how much better than guessing: a network that was never trained tells colours
 #: apart, which is more than nothing.
 LEAST_OVER_CHANCE = 2.0
-
-#: Two combinations are told apart where one is right on so many more images than the
-#: other that it would happen by chance in one case of twenty (McNemar's test).
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,11 +305,11 @@ def binomial_tail(hits: int, images: int, classes: int) -> float:
 
 
 def _alike(one: Trial, other: Trial) -> bool:
-    """Whether two trials on the same images do not differ but by chance."""
+    """Whether two trials on the same images differ by chance (McNemar's test)."""
     images = min(len(one.correct), len(other.correct))
     better = int((one.correct[:images] & ~other.correct[:images]).sum())
     worse = int((~one.correct[:images] & other.correct[:images]).sum())
-    return abs(better - worse) <= _Z95 * math.sqrt(better + worse)
+    return abs(better - worse) <= Z95 * math.sqrt(better + worse)
 
 
 def _sentence(trials: Sequence[Trial], random: bool, equals: int) -> str:

@@ -18,7 +18,7 @@ from wrn.published import published
 from wrn.restoring import LoadedWeights, trained_on
 
 #: Quantile of the normal distribution for a two-sided 95% interval.
-_Z95 = 1.959963984540054
+Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,8 +270,8 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
         inference", JASA 22 (1927). Unlike the normal interval it holds near 0
         and 1.
     """
-    fraction, z2 = hits / trials, _Z95**2
+    fraction, z2 = hits / trials, Z95**2
     centre = fraction + z2 / (2 * trials)
-    spread = _Z95 * math.sqrt(fraction * (1 - fraction) / trials + z2 / (4 * trials**2))
+    spread = Z95 * math.sqrt(fraction * (1 - fraction) / trials + z2 / (4 * trials**2))
     scale = 1 + z2 / trials
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
