@@ -268,6 +268,8 @@ def test_running_job_is_shown(page, training):
 
 def test_a_change_of_state_is_said_once(page, training):
     start(page, training)
+    # Seen queued at first, it is said to run.
+    page.run()
     assert not page.toast
     training.finish.set()
     wait_for(lambda: manager().active() is None)
