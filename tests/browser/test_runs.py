@@ -91,11 +91,14 @@ def test_runs_are_compared(runs, page):
     config = dataclasses.replace(CONFIG, train=TrainConfig(learning_rate=0.05))
     make_run("slower", config=config)
     open_run(page, runs, "first")
+    drawn = "first"
     for name in ("second", "slower"):
         choose(page, "Compare with", name)
         page.keyboard.press("Escape")
-    chart = page.get_by_role("figure", name="by epoch of first, second, slower")
-    expect(chart.locator("svg.main-svg").first).to_be_visible()
+        # The page moves on until the chart is there: a list that is open would close.
+        drawn = f"{drawn}, {name}"
+        chart = page.get_by_role("figure", name=f"by epoch of {drawn}")
+        expect(chart.locator("svg.main-svg").first).to_be_visible()
     # Cells are drawn on a canvas, with a table for screen readers in it.
     cells = page.get_by_role("gridcell", include_hidden=True)
     expect(cells.get_by_text("0.05", exact=True)).to_be_attached()
