@@ -1,7 +1,10 @@
 """The figures of the benchmark follow from what was measured."""
 
+import types
+
 import pytest
 
+from wrn import benchmark
 from wrn.architecture import describe
 from wrn.benchmark import rates
 from wrn.config import ModelConfig
@@ -48,3 +51,16 @@ def test_one_disturbed_measurement_moves_no_ratio(wrn_16_2):
     report = rates(measured, wrn_16_2)
     undisturbed = rates(samples([1.0, 1.0, 1.0]), wrn_16_2)
     assert report == undisturbed
+
+
+def test_steps_of_fit_are_timed_without_the_first_and_end_in_time(monkeypatch):
+    now = iter([100.0, 100.5, 101.0, 101.5])
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(now))
+    clock = benchmark._StepClock(seconds=1.25)
+    clock.set_model(types.SimpleNamespace(stop_training=False))
+    stopped = []
+    for step in range(4):
+        clock.on_train_batch_end(step)
+        stopped.append(clock.model.stop_training)
+    assert stopped == [False, False, False, True]
+    assert clock.steps_per_second() == pytest.approx(2.0)
