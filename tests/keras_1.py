@@ -10,7 +10,7 @@ from collections import Counter
 
 import h5py
 import numpy as np
-from scipy.signal import convolve
+from scipy.signal import fftconvolve
 
 #: What Keras adds in batch normalization up to 1.0.7, and from 1.2 on.
 EPSILON, LATER_EPSILON = 1e-6, 1e-3
@@ -56,16 +56,12 @@ class Network:
         return logits
 
     def conv2d(self, layer, x):
-        # SciPy's convolve rotates the kernel, as Theano does; through all channels.
+        # SciPy's rotates the kernel, as Theano's does; here through all channels.
         kernel, *bias = layer.get_weights()
         kernel = kernel[::-1, ::-1].transpose(3, 2, 0, 1).astype(np.float64)
         self.keep("convolution2d", **dict(zip("Wb", (kernel, *bias), strict=False)))
-        result = np.stack(
-            [
-                sum(convolve(a, b, "same") for a, b in zip(x, filters, strict=True))
-                for filters in kernel
-            ]
-        )
+        images = np.broadcast_to(x, (len(kernel), *x.shape))
+        result = fftconvolve(images, kernel, "same", axes=(2, 3)).sum(axis=1)
         if bias:
             result += bias[0][:, None, None]
         (stride, _) = layer.strides
