@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui.job_view import run_panel
+from ui.job_view import run_panel, watch
 from ui.navigation import require_frame
 from ui.run_comparison import compare
 from ui.run_deletion import delete_button, deleted_list, undo_line
@@ -30,6 +30,7 @@ if not rows:
 row = choose_row(filtered(rows))
 if row is None:
     st.caption("Choose a run by the box at the left of its row.")
+    watch(jobs)
     deleted_list(jobs.store)
     st.stop()
 

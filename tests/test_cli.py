@@ -1,5 +1,6 @@
 """The command line, called as other programs call it."""
 
+import argparse
 import json
 import os
 import signal
@@ -13,7 +14,9 @@ import pytest
 
 from tests.conftest import ROOT
 from wrn.cli import main
+from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import RunConfig, TrainConfig
+from wrn.errors import RunError
 from wrn.runs import RunStore
 
 TRAIN = [
@@ -146,6 +149,35 @@ def test_train_evaluate_inspect_runs(tmp_path):
     listed = json.loads(wrn("runs", "--json").stdout)
     assert [(run["run"], run["state"]) for run in listed] == [("first", "finished")]
     assert listed[0]["accuracy"] == trained["test_accuracy"]
+
+
+def test_run_is_named_by_its_folder_too(tmp_path):
+    for folder in ("here", "backup"):
+        run = RunStore(tmp_path / folder).create(RunConfig(), "first")
+        run.write_file(run.last_weights.name, b"")
+    parser = argparse.ArgumentParser()
+    add_weights(parser)
+
+    def found(weights):
+        words = [weights, "--runs-folder", str(tmp_path / "here")]
+        return weights_path(parser.parse_args(words))[0]
+
+    assert found("first") == tmp_path / "here" / "first" / "last.weights.h5"
+    backup = tmp_path / "backup" / "first"
+    assert found(str(backup)) == backup / "last.weights.h5"
+    with pytest.raises(RunError, match="a weight file or"):
+        found(str(tmp_path / "backup" / "second"))
+
+
+def test_metrics_edited_by_hand_hide_no_run(tmp_path, capsys):
+    store = RunStore(tmp_path / "runs")
+    for name, accuracy in (("odd", "much"), ("even", 0.5)):
+        run = store.create(RunConfig(), name)
+        run.record({"kind": "epoch", "epoch": 1, "test_accuracy": accuracy})
+    assert main(["runs", "--runs-folder", str(store.root)]) == 0
+    listed = capsys.readouterr().out
+    assert "odd" in listed
+    assert "50.00%" in listed
 
 
 def test_runs_are_compared(tmp_path, capsys):

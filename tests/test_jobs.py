@@ -1,5 +1,7 @@
 """Background training, with a training that does nothing but wait and obey."""
 
+import errno
+import shutil
 import threading
 
 import pytest
@@ -163,6 +165,54 @@ def test_failure_keeps_its_cause_and_traceback(jobs, steps, error, words):
     steps.fail = None
     other = jobs.submit(CONFIG).name
     wait_for(lambda: state(jobs, other) == "running")
+
+
+def test_next_job_runs_though_the_folder_of_one_was_removed(jobs, steps):
+    name = jobs.submit(CONFIG, "removed").name
+    wait_for(lambda: steps.done > 0)
+    other = jobs.submit(CONFIG, "other").name
+    shutil.rmtree(jobs.store.root / name)
+    jobs.stop(name)
+    wait_for(lambda: state(jobs, other) == "running")
+    assert not jobs.snapshot(name).live
+
+
+def test_cause_of_a_failure_is_told_though_it_cannot_be_written(
+    jobs, steps, monkeypatch
+):
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: steps.done > 0)
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wrn.runs.run.replace_file", full)
+        steps.fail = RunError("Nothing fits any more.")
+        wait_for(lambda: jobs.active() is None)
+    found = jobs.snapshot(name)
+    assert found.state == "failed"
+    assert "No space left" in found.status.error or "Nothing fits" in found.status.error
+    steps.fail = None
+    other = jobs.submit(CONFIG).name
+    wait_for(lambda: state(jobs, other) == "running")
+
+
+def test_time_in_a_pause_does_not_count(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(execution.time, "monotonic", lambda: now[0])
+    run = RunStore(tmp_path).create(CONFIG, "timed")
+    session = execution.Execution(run)
+    for state_, seconds in (("running", 5), ("paused", 1000), ("running", 7)):
+        session.change(state=state_)
+        now[0] += seconds
+    session.change(state="stopped")
+    assert run.status().seconds == 12
+    # What a session before it took counts.
+    session = execution.Execution(run)
+    now[0] += 3
+    session.change(state="stopped")
+    assert run.status().seconds == 15
 
 
 def test_job_in_use_elsewhere_is_refused(jobs, steps):

@@ -218,7 +218,7 @@ def test_last_run_that_was_deleted_can_be_brought_back(page):
     assert [run.name for run in RunStore().list()] == ["only"]
     RunStore().delete("only")
     page.run()
-    buttons(page)["Remove for good"].click().run()
+    buttons(page)["Remove"].click().run()
     assert not page.exception
     assert RunStore().deleted() == ()
     assert "Bring back" not in buttons(page)

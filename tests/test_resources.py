@@ -1,6 +1,8 @@
 """How busy the machine is, against what the system says elsewhere."""
 
 import mmap
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +28,28 @@ def test_memory_is_the_systems():
     used = told["MemTotal"] - told["MemAvailable"]
     assert usage.memory_used_bytes == pytest.approx(used, abs=2**28)
     assert 0 <= usage.cpu_load <= 1
+
+
+def test_load_is_that_since_the_last_reading_of_any_thread(monkeypatch):
+    Times = namedtuple("Times", "user system idle iowait guest")
+    # Guests are part of what user says. Four processors, a second, half of it idle.
+    readings = iter(
+        [
+            Times(100.0, 50.0, 1000.0, 10.0, 40.0),
+            Times(101.5, 50.5, 1001.5, 10.5, 41.0),
+            Times(101.6, 50.5, 1001.5, 10.5, 41.0),
+            Times(105.5, 50.5, 1001.5, 10.5, 41.0),
+        ]
+    )
+    monkeypatch.setattr(resources.psutil, "cpu_times", lambda: next(readings))
+    monkeypatch.setattr(resources.psutil, "cpu_count", lambda: 4)
+    processors = resources._Processors()
+    with ThreadPoolExecutor(1) as other:
+        loads = [processors.load(), other.submit(processors.load).result()]
+    assert loads == pytest.approx([0.0, 1 / 2])
+    # Too soon for another.
+    assert processors.load() == loads[1]
+    assert processors.load() == pytest.approx(1.0)
 
 
 def test_memory_of_this_process_grows_with_what_it_holds():

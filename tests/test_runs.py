@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -56,6 +57,38 @@ def test_taken_name_is_refused(store):
         store.create(RunConfig(), "twice")
 
 
+def test_folder_that_is_a_file_is_refused(tmp_path):
+    root = tmp_path / "runs"
+    root.write_text("no folder")
+    with pytest.raises(RunError, match=r"runs folder .*runs must be writable"):
+        RunStore(root).create(RunConfig(), "first")
+
+
+def test_run_that_cannot_be_written_leaves_no_folder_behind(store, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wrn.runs.run.replace_file", full)
+        with pytest.raises(RunError, match=r"must be writable.*No space left"):
+            store.create(RunConfig(), "first")
+    assert not (store.root / "first").exists()
+    store.create(RunConfig(), "first")
+
+
+def test_run_in_a_folder_that_cannot_be_written_is_refused_in_words(store, monkeypatch):
+    run = store.create(RunConfig(), "copied")
+    run.release()
+
+    def refused(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("wrn.runs.run.FileLock.acquire", refused)
+    for work in (run.acquire, lambda: store.delete("copied")):
+        with pytest.raises(RunError, match=r"run copied must be writable.*denied"):
+            work()
+
+
 def test_missing_run_is_refused(store):
     with pytest.raises(RunError, match="Received: nowhere"):
         store.open("nowhere")
@@ -84,6 +117,10 @@ def test_damaged_config_is_told_in_words(store, content):
         '{"state": "finished", "surprise": 1}',
         '{"state": "finished", "seconds": "long"}',
         '{"state": ["finished"]}',
+        '{"state": "finished", "seconds": NaN}',
+        '{"state": "finished", "seconds": 1e999}',
+        '{"state": "finished", "updated": true}',
+        '{"state": "failed", "advice": 5}',
     ],
 )
 def test_damaged_status_is_told_in_words(store, content):

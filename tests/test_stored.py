@@ -66,6 +66,7 @@ def test_damaged_card_says_so(tmp_path, text):
     [
         ("test_accuracy", 91.2),
         ("test_accuracy", float("nan")),
+        ("test_accuracy", 10**400),
         ("test_accuracy", True),
         ("test_accuracy_flip", "0.9"),
         ("epochs", -1),

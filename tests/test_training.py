@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import h5py
@@ -15,6 +16,7 @@ from wrn.config import (
     ModelConfig,
     OutputConfig,
 )
+from wrn.data import Images
 from wrn.devices import choose
 from wrn.errors import ConfigError, RunError
 from wrn.evaluation import evaluate
@@ -144,6 +146,34 @@ def test_a_checkpoint_of_other_settings_is_refused_in_one_line(store, dataset):
         train(other, dataset, run)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"batch_size": 25}, "one with batch_size 50"),
+        ({"milestones": (0.5,)}, "one with milestones"),
+        ({"seed": 9}, "one with seed"),
+    ],
+)
+def test_a_checkpoint_of_a_training_with_other_steps_is_refused(
+    store, dataset, changed, told
+):
+    run = store.create(small(epochs=2, batch_size=50), "edited")
+    train(run.config(), dataset, run, should_stop=iter([False, True]).__next__)
+    other = small(epochs=2, batch_size=50)
+    other = replace(other, train=other.train.replace(**changed))
+    with pytest.raises(RunError, match=rf"Received: {told}"):
+        train(other, dataset, run)
+
+
+def test_a_checkpoint_of_other_images_is_refused(store, dataset):
+    run = store.create(small(epochs=2), "moved")
+    train(run.config(), dataset, run, should_stop=iter([False, True]).__next__)
+    reordered = [array[::-1].copy() for array in vars(dataset.train).values()]
+    other = replace(dataset, train=Images(*reordered))
+    with pytest.raises(RunError, match="Received: one of other images"):
+        train(run.config(), other, run)
 
 
 def test_records_after_the_checkpoint_are_forgotten(store, dataset):

@@ -16,6 +16,9 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 #: The network that a first visit shows: small enough to read at first sight.
 FIRST_NETWORK = ModelConfig(depth=16, widen_factor=2)
 
+#: The most that the slider offers; a network learns little with more.
+MOST_DROPOUT = 0.95
+
 #: A range of at most this many whole numbers gets a slider.
 LONGEST_SLIDER = 50
 
@@ -55,7 +58,7 @@ def model_form() -> ModelConfig:
         dropout=right.slider(
             dropout.label,
             0.0,
-            0.9,
+            MOST_DROPOUT,
             value=FIRST_NETWORK.dropout,
             step=0.05,
             format="%g",

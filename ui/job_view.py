@@ -1,5 +1,7 @@
 """One run with its controls, kept up to date for as long as it lives."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from ui import run_view
@@ -20,9 +22,10 @@ def current_run(jobs: JobManager) -> Run | None:
 
     Every session sees the same one, so a reload or a second tab changes nothing.
     """
-    live = jobs.live()
-    if live:
-        return jobs.store.open(live[0].name)
+    for job in jobs.live()[:1]:
+        # Somebody may have removed its folder; the training is about to notice.
+        with suppress(RunError):
+            return jobs.store.open(job.name)
     dated = []
     for run in jobs.store.list():
         try:
@@ -66,6 +69,8 @@ def run_panel(jobs: JobManager, run: Run) -> None:
         _draw(jobs, run, config, status)
 
     panel()
+    if not shown[0]:
+        watch(jobs)
 
 
 def _toast(name: str, state: str) -> None:
@@ -77,10 +82,26 @@ def _toast(name: str, state: str) -> None:
         st.toast(f"{literal(name)}: {state}")
 
 
-def _outline(jobs: JobManager, run: Run) -> tuple[bool, tuple[str, ...]]:
+def watch(jobs: JobManager) -> None:
+    """Draw the page anew when a training changes its state, while there is one."""
+    seen = _states(jobs)
+
+    @st.fragment(run_every=POLL_SECONDS if seen else None)
+    def watcher() -> None:
+        if _states(jobs) != seen:
+            st.rerun()
+
+    watcher()
+
+
+def _outline(jobs: JobManager, run: Run) -> tuple[bool, tuple[tuple[str, str], ...]]:
     """Return what the page around the panel depends on."""
-    live = status_of(jobs, run).state in LIVE_STATES
-    return live, tuple(job.name for job in jobs.live())
+    return status_of(jobs, run).state in LIVE_STATES, _states(jobs)
+
+
+def _states(jobs: JobManager) -> tuple[tuple[str, str], ...]:
+    """Return the trainings that run or wait, with their states."""
+    return tuple((job.name, job.state) for job in jobs.live())
 
 
 def _draw(jobs: JobManager, run: Run, config: RunConfig, status: Status) -> None:

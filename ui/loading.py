@@ -1,6 +1,8 @@
 """What takes long to load, kept for all sessions of the server."""
 
 import sys
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -76,24 +78,35 @@ def load_diagnosis(
         words = f"Trying what the file does not record: {done} of {total}"
         bar.progress(done / total, words)
 
+    key = chosen.identity, source
+    lock, known = _diagnoses()
     try:
-        return _diagnose(chosen.identity, source, chosen, dataset, show)
+        with lock:
+            if key not in known:
+                known[key] = _diagnose(chosen, dataset, show)
+            if len(known) > 2:
+                known.popitem(last=False)
+            return known[key]
     finally:
         bar.empty()
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+# Streamlit's own cache of what `_diagnose` returns would record its progress bar, and
+# could not draw it again.
+@st.cache_resource(show_spinner=False)
+def _diagnoses() -> tuple[
+    threading.Lock, OrderedDict[tuple[str, str], "Diagnosis | None"]
+]:
+    return threading.Lock(), OrderedDict()
+
+
 def _diagnose(
-    identity: str,
-    source: str,
-    _chosen: ChosenWeights,
-    _dataset: Dataset,
-    _show: Callable[[int, int], None],
+    chosen: ChosenWeights, dataset: Dataset, show: Callable[[int, int], None]
 ) -> "Diagnosis | None":
     from wrn.diagnosis import diagnose
 
-    with _chosen.file() as path:
-        return diagnose(path, _dataset, on_progress=_show)
+    with chosen.file() as path:
+        return diagnose(path, dataset, on_progress=show)
 
 
 def load_images(source: str) -> Dataset:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wrn.runs import figure
+from wrn.runs.records import TOO_LARGE
+
 #: Places in epochs and the values there, of each quantity: float64, all finite.
 Curves = Mapping[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
-
-#: Numbers from here on are no measurement of ours.
-_TOO_LARGE = 1e15
 
 #: What is drawn, and what it is called in the records of steps and of epochs.
 _OF_STEPS = {
@@ -19,16 +19,6 @@ _OF_STEPS = {
     "learning_rate": "learning_rate",
 }
 _OF_EPOCHS = {"test_loss": "test_loss", "test_accuracy": "test_accuracy"}
-
-
-def figure(record: Mapping[str, Any] | None, name: str) -> float | None:
-    """Return a number of a record; `None` if it is missing or no usable number."""
-    value = record.get(name) if isinstance(record, Mapping) else None
-    # True and False are integers to Python.
-    if type(value) is not float and type(value) is not int:
-        return None
-    # False for NaN too.
-    return float(value) if abs(value) < _TOO_LARGE else None
 
 
 def curves(records: Iterable[Mapping[str, Any]], steps: float | None = None) -> Curves:
@@ -80,6 +70,6 @@ def _column(records: Sequence[Mapping[str, Any]], name: str) -> npt.NDArray[np.f
         except OverflowError:  # An integer of more than 308 digits.
             pass
         else:
-            column[~(np.abs(column) < _TOO_LARGE)] = np.nan
+            column[~(np.abs(column) < TOO_LARGE)] = np.nan
             return column
     return np.array([figure(record, name) for record in records], np.float64)

@@ -7,9 +7,10 @@ import streamlit as st
 from ui import run_view, state
 from ui.charts import compare_curves
 from ui.live_chart import live_chart
-from ui.records import curves, figure
+from ui.records import curves
 from ui.run_table import Row
 from wrn.config import RunConfig, differences
+from wrn.runs import figure
 
 
 def compare(row: Row, rows: Sequence[Row]) -> None:

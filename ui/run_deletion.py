@@ -50,7 +50,11 @@ def deleted_list(store: RunStore) -> None:
         name = st.selectbox("Deleted run", names, key="deleted_run")
         with st.container(horizontal=True):
             st.button("Bring back", on_click=_restore, args=(store, name))
-            st.button("Remove for good", on_click=_forget, args=(store, name))
+            with st.popover("Remove for good"):
+                st.write(f"Remove {literal(name)}? Nothing brings it back.")
+                st.button(
+                    "Remove", type="primary", on_click=_forget, args=(store, name)
+                )
 
 
 def _forget(store: RunStore, name: str) -> None:

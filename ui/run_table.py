@@ -7,12 +7,11 @@ import streamlit as st
 
 from ui import run_view, state
 from ui.job_view import status_of
-from ui.records import figure
 from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.jobs import JobManager
-from wrn.runs import Notes, Run, Status
+from wrn.runs import Notes, Run, Status, figure
 from wrn.text import duration
 
 HEIGHT = 320

@@ -12,11 +12,11 @@ import streamlit as st
 
 from ui.charts import training_curves
 from ui.live_chart import live_chart
-from ui.records import curves, figure
+from ui.records import curves
 from ui.state import LOG, LOG_LOSS, SMOOTHING
 from ui.text import literal, percent
 from wrn.config import DataConfig, RunConfig
-from wrn.runs import Run, Status
+from wrn.runs import Run, Status, figure
 from wrn.text import duration
 
 CURVES_HEIGHT = 560

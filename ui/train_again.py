@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import state
 from ui.address import carry, open_page
-from ui.forms import prefill
+from ui.forms import MOST_DROPOUT, prefill
 from wrn.config import RunConfig
 from wrn.recipes import RECIPES
 
@@ -27,7 +27,7 @@ def fill_form(config: RunConfig) -> None:
         {
             state.DEPTH: config.model.depth,
             state.WIDEN_FACTOR: config.model.widen_factor,
-            state.DROPOUT: config.model.dropout,
+            state.DROPOUT: min(config.model.dropout, MOST_DROPOUT),
         }
     )
     st.session_state[state.RECIPE] = recipe

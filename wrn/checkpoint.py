@@ -6,7 +6,7 @@ those that are trained lie beside them, too.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from wrn import weights
 from wrn.config import RunConfig
+from wrn.data import Dataset
 from wrn.errors import RunError, WeightsError
 from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.session import Session
@@ -122,15 +123,18 @@ def _scaler(session: Session) -> list[Any]:
     return [v for v in session.optimizer.variables if id(v) not in own]
 
 
-def read(path: Path, config: RunConfig) -> tuple[weights.WeightFile, Preprocessing]:
+def read(
+    path: Path, config: RunConfig, dataset: Dataset
+) -> tuple[weights.WeightFile, Preprocessing]:
     """Read a checkpoint's weights, and the preprocessing that was fitted.
 
     Args:
         path: The file.
         config: The settings that it must be of.
+        dataset: The images that it must be of.
 
     Raises:
-        RunError: If it is damaged or of other settings.
+        RunError: If it is damaged, of other settings or of other images.
     """
     with _refusing_damages(path, config):
         file = weights.read(path)
@@ -139,7 +143,33 @@ def read(path: Path, config: RunConfig) -> tuple[weights.WeightFile, Preprocessi
         )
         if fitted.kind != config.data.preprocessing:
             raise WeightsError(f"its images were preprocessed by {fitted.kind}")
+        _check_same(file.metadata, config, dataset)
     return file, fitted
+
+
+def _check_same(
+    metadata: Mapping[str, Any], config: RunConfig, dataset: Dataset
+) -> None:
+    """Refuse a checkpoint that another training wrote, as far as it tells.
+
+    Raises:
+        WeightsError: If settings that decide each step are others now.
+    """
+    for group, settings in (("train", config.train), ("data", config.data)):
+        now = json.loads(json.dumps(settings.to_dict()))
+        told = metadata.get(group)
+        told = told if isinstance(told, dict) else {}
+        for name in sorted((now.keys() & told.keys()) - _MAY_DIFFER):
+            if told[name] != now[name]:
+                raise WeightsError(f"one with {name} {told[name]!r:.80}")
+        if told.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
+            raise WeightsError("one of other images")
+
+
+#: Settings that a training may go on with another value of, or that files do not tell.
+_MAY_DIFFER = {
+    *("devices", "precision", "epochs", "source", "initial_weights", "teacher"),
+}
 
 
 def restore(session: Session, path: Path, file: weights.WeightFile) -> State:

@@ -7,6 +7,7 @@ import dataclasses
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from wrn import graph
@@ -51,8 +52,8 @@ class Execution:
         self.run = run
         self.status: Status = run.status()
         self._written = 0.0
-        self._earlier_seconds = self.status.seconds
-        self._started = time.monotonic()
+        self._seconds = self.status.seconds
+        self._counted = time.monotonic()
 
     def execute(
         self,
@@ -72,19 +73,22 @@ class Execution:
             WrnError: What went wrong, in words. The status has it too.
             Exception: What nobody foresaw. The status has it too.
         """
-        self._started = time.monotonic()
+        self._counted = time.monotonic()
         self.change(state="running", error="", advice="", traceback="")
         try:
             outcome = self._train(on_progress, should_stop)
         except BaseException as error:
             failure = explain(error, self._config_if_readable())
-            self.change(
-                state="failed",
-                error=failure.cause,
-                advice=failure.advice,
-                traceback=traceback.format_exc(),
-            )
-            self.run.log(failure.cause)
+            # The folder may be what failed: then the status here alone tells.
+            with suppress(OSError):
+                self.run.log(failure.cause)
+            with suppress(OSError):
+                self.change(
+                    state="failed",
+                    error=failure.cause,
+                    advice=failure.advice,
+                    traceback=traceback.format_exc(),
+                )
             raise
         self.change(
             state="finished" if outcome.finished else "stopped", device=outcome.device
@@ -93,15 +97,20 @@ class Execution:
 
     def change(self, **changes: Any) -> None:
         """Change the status and write it."""
-        now = time.time()
-        seconds = self._earlier_seconds + time.monotonic() - self._started
-        changes = {"updated": now, "seconds": round(seconds, 1), **changes}
+        before = self.status.state
+        now = time.monotonic()
+        if before != "paused":
+            self._seconds += now - self._counted
+        self._counted = now
+        changes = {"updated": time.time(), "seconds": round(self._seconds, 1)} | changes
         status = dataclasses.replace(self.status, **changes)
-        # The folder first: what is seen here must be found there.
-        self.run.write_status(status)
-        if status.state != self.status.state:
+        try:
+            # The folder first: what is seen here must be found there.
+            self.run.write_status(status)
+        finally:
+            self.status = status
+        if status.state != before:
             self.run.log(status.state)
-        self.status = status
         self._written = time.monotonic()
 
     def _train(
@@ -212,7 +221,8 @@ def save_plot(run: Run, config: RunConfig) -> None:
     dot = graph.to_dot(describe(config.model, wiring_of(config)), "blocks")
     run.write_file("architecture.dot", dot.encode())
     try:
-        run.write_file("architecture.svg", graph.render(dot, "svg"))
-    except MissingToolError:
+        svg = graph.render(dot, "svg")
+    except (MissingToolError, ValueError):
         # Optional: the DOT file can be rendered anywhere, any time.
         return
+    run.write_file("architecture.svg", svg)

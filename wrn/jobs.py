@@ -11,6 +11,7 @@ import sys
 import threading
 import types
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -104,10 +105,10 @@ class Job:
 
     def execute(self) -> None:
         """Carry the job out. Never raises: the status tells."""
-        # TensorFlow takes seconds to import, and only the worker needs it.
-        from wrn.execution import Execution
-
         try:
+            # TensorFlow takes seconds to import, and only the worker needs it.
+            from wrn.execution import Execution
+
             if not self.stopping:
                 self._execution = Execution(self.run)
                 self._execution.execute(should_stop=self._gate)
@@ -132,11 +133,11 @@ class Job:
             status = replace(status, state="interrupted")
         elif status.state in LIVE_STATES:
             status = replace(status, state="stopped")
-        try:
+        # Where the folder is gone or the disk full, the status here alone tells.
+        with suppress(OSError):
             self.run.write_status(status)
-        finally:
-            self.run.release()
-            self._execution, self.status = None, status
+        self.run.release()
+        self._execution, self.status = None, status
 
 
 class JobManager:
@@ -259,7 +260,13 @@ class JobManager:
             if self._closed:
                 run.release()
                 raise RunError("The dashboard is ending and takes no more jobs.")
-            job = Job(run)
+            try:
+                job = Job(run)
+            except OSError as error:
+                run.release()
+                raise RunError(
+                    f"The folder of run {run.name} must be writable. Received: {error}"
+                ) from None
             self._jobs[run.name] = job
             self._queue.append(job)
             self._changed.notify_all()
@@ -280,20 +287,29 @@ class JobManager:
                 else:
                     self._queue.remove(waiting)
                     job = self._active = waiting
-            if job:
-                job.execute()
+            try:
+                if job:
+                    job.execute()
+            finally:
                 self._active = None
-            if device:
-                device.release()
+                if device:
+                    device.release()
 
     def _claim_device(self, job: Job) -> FileLock | None:
-        """Wait until no other dashboard trains on the device; `None` if stopped."""
+        """Wait until no other dashboard trains on the device.
+
+        Returns:
+            The lock; `None` if the job was stopped, or the folder cannot be written.
+        """
         device = FileLock(self.store.root / ".device.lock", thread_local=False)
         while not job.stopping:
             try:
                 device.acquire(timeout=_DEVICE_SECONDS)
             except Timeout:
                 continue
+            except OSError:
+                # The training will fail for the same reason, and say so.
+                return None
             return device
         return None
 

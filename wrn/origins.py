@@ -8,6 +8,7 @@ from typing import Any
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.errors import ConfigError
+from wrn.text import printable
 
 #: What a weight file tells of its training, and one that builds on it keeps.
 _TOLD = ("model", "train", "data", "result", "commit", "initial", "teachers")
@@ -86,7 +87,8 @@ def check_held_out(
         raise ConfigError(
             "validation must be 0, or at most as many images as were held out from "
             "each network that the training builds on: it would know the others. "
-            f"Received: {asked:,}, and {each.get('file')}, which {told}"
+            f"Received: {asked:,}, and {printable(str(each.get('file')), 80)}, "
+            f"which {told}"
         )
 
 

@@ -25,6 +25,12 @@ class Pace:
         self.seconds = 0.0
         self._recent: deque[float] = deque(maxlen=_WINDOW_STEPS)
         self._started = False
+        self._told = 0.0
+
+    def lap(self) -> float:
+        """Return the seconds spent in steps since the last call."""
+        before, self._told = self._told, self.seconds
+        return self.seconds - before
 
     @contextmanager
     def measure(self, images: int) -> Iterator[None]:

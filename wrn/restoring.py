@@ -11,6 +11,7 @@ from wrn.devices import choose
 from wrn.inference import Classifier
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd, Preprocessing, read_preprocessing
+from wrn.text import printable
 
 #: CIFAR-10's channel statistics as in the authors' code (train.lua, byte data).
 #: Used for weights that do not say what they were trained with.
@@ -106,7 +107,7 @@ def _class_names(metadata: dict[str, Any], classes: int) -> tuple[str, ...]:
     data = metadata.get("data")
     names = data.get("class_names") if isinstance(data, dict) else None
     if isinstance(names, list) and len(names) == classes:
-        return tuple(str(name)[:40] for name in names)
+        return tuple(printable(str(name), 40) for name in names)
     if classes == len(CLASS_NAMES):
         return CLASS_NAMES
     return tuple(f"class {number}" for number in range(classes))
@@ -116,4 +117,4 @@ def trained_on(metadata: dict[str, Any]) -> str:
     """Name the images that weights were trained on; empty if their file does not."""
     data = metadata.get("data")
     name = data.get("name") if isinstance(data, dict) else None
-    return str(name)[:100] if isinstance(name, str) else ""
+    return printable(name, 100) if isinstance(name, str) else ""

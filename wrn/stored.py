@@ -8,13 +8,13 @@ lack any field; a field of the wrong type counts as missing.
 """
 
 import json
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from wrn.origins import epochs_before
+from wrn.text import printable
 
 ENDING = ".weights.h5"
 
@@ -130,7 +130,7 @@ def card_path(weights: Path) -> Path:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         return ""
-    return "".join(c for c in " ".join(value.split()) if c.isprintable())[:MAX_TEXT]
+    return printable(" ".join(value.split()), MAX_TEXT)
 
 
 def _count(value: Any) -> int | None:
@@ -138,6 +138,6 @@ def _count(value: Any) -> int | None:
 
 
 def _fraction(value: Any) -> float | None:
-    # JSON as Python reads it knows NaN and infinity.
-    good = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1
+    # JSON as Python reads it knows NaN and infinity, and integers of any length.
+    good = type(value) in (int, float) and 0 <= value <= 1
     return float(value) if good else None

@@ -16,7 +16,7 @@ from wrn.evaluation import evaluate, origin_note
 from wrn.files import replace_file
 from wrn.recipes import RECIPES, note
 from wrn.restoring import load_weights, trained_on
-from wrn.runs import Run
+from wrn.runs import Run, figure
 from wrn.stored import ENDING, card_path, models_folder
 
 
@@ -93,7 +93,7 @@ def store(
         },
         "held_out": config.data.held_out_name,
         "curve": [
-            [record["train_accuracy"], record["test_accuracy"]]
+            [figure(record, name) for name in ("train_accuracy", "test_accuracy")]
             for record in run.metrics("epoch")
         ],
     }

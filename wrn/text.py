@@ -1,4 +1,9 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and words as a terminal may be given them."""
+
+
+def printable(text: str, longest: int) -> str:
+    """Keep what can be shown of a text that came from outside."""
+    return "".join(c for c in text if c.isprintable())[:longest]
 
 
 def short_count(number: float) -> str:

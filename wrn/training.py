@@ -186,11 +186,12 @@ class _Training:
         self.should_stop = should_stop
         self.state = State()
         self.pace = Pace()
+        self.rate: float | None = None
         self.report("preparing")
         stored = fitted = initial = None
         if run.last_weights.exists():
             # What was fitted when the training began stays, to the bit.
-            stored, fitted = checkpoint.read(run.last_weights, config)
+            stored, fitted = checkpoint.read(run.last_weights, config, dataset)
             origin = stored.metadata.get("initial")
         else:
             initial, origin = read_initial_weights(config)
@@ -290,7 +291,7 @@ class _Training:
             raise DivergedError(
                 "The loss must stay a finite number. Received: "
                 f"{means['train_loss']} in epoch {state.epoch + 1}, at step "
-                f"{state.step}, with a learning rate of {self.rate:g}"
+                f"{state.step}, with a learning rate of {self.rate or 0.0:g}"
             )
         self.record(
             {"kind": "step", "epoch": state.epoch + 1, "step": state.step}
@@ -319,7 +320,7 @@ class _Training:
         self.run.record_speed(
             {
                 "epoch": state.epoch + 1,
-                "seconds": round(self.pace.seconds, 3),
+                "seconds": round(self.pace.lap(), 3),
                 "images_per_second": round(self.pace.images_per_second or 0.0, 2),
             }
         )
@@ -364,7 +365,7 @@ class _Training:
                 steps=self.session.steps,
                 loss=means.get("train_loss"),
                 accuracy=means.get("train_accuracy"),
-                learning_rate=self.current_rate() if state.epoch < epochs else None,
+                learning_rate=self.rate,
                 images_per_second=self.pace.images_per_second,
                 seconds_left=self.pace.seconds_left(
                     steps_left * self.session.batch_size

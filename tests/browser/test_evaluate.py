@@ -184,6 +184,12 @@ def test_upload_written_by_keras(page, server, keras_file):
     labels = load_cached("synthetic").test.labels[:100]
     assert accuracy(page) == f"{(labels == 3).mean():.2%}"
     expect(page.get_by_test_id("stMain")).to_contain_text("from keras.h5")
+    # What was found out the first time serves the second.
+    choose(page, "How many", "250")
+    evaluate(page, "from keras.h5")
+    labels = load_cached("synthetic").test.labels[:250]
+    assert accuracy(page) == f"{(labels == 3).mean():.2%}"
+    expect(page.get_by_text("Traceback")).to_have_count(0)
 
 
 def test_upload_that_is_no_weight_file(page, server):

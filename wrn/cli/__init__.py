@@ -28,7 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         parsed = _parser().parse_args(arguments)
-        return int(parsed.command(parsed))
+        code = int(parsed.command(parsed))
+        # A reader that has gone is found out here, not when the interpreter ends.
+        sys.stdout.flush()
+        return code
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 2
     except ConfigError as error:

@@ -85,6 +85,8 @@ def _compare(store: Any, arguments: argparse.Namespace) -> int:
 
 def _summary(run: Any) -> dict[str, Any]:
     """Sum up a run; a damaged one says what is wrong with it."""
+    from wrn.runs import figure
+
     try:
         config, status = run.config(), run.status()
     except RunError as error:
@@ -95,7 +97,7 @@ def _summary(run: Any) -> dict[str, Any]:
         "name": config.model.name,
         "state": status.state,
         "epochs": len(epochs),
-        "accuracy": epochs[-1].get("test_accuracy") if epochs else None,
+        "accuracy": figure(epochs[-1], "test_accuracy") if epochs else None,
         "seconds": status.seconds,
         "error": status.error,
     }

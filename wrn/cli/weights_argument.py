@@ -12,7 +12,9 @@ from wrn.errors import RunError
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """Let a command be told which weights."""
     parser.add_argument(
-        "weights", metavar="FILE_OR_RUN", help="a weight file, or the name of a run"
+        "weights",
+        metavar="FILE_OR_RUN",
+        help="a weight file, or the name or the folder of a run",
     )
     parser.add_argument(
         "--best",
@@ -38,7 +40,12 @@ def weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
         return path, None
     store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
     try:
-        run = store.open(path.name if path.is_dir() else arguments.weights)
+        try:
+            run = store.open(arguments.weights)
+        except RunError:
+            # A path: of a run that may lie in another folder.
+            folder = path.resolve()
+            run = RunStore(folder.parent).open(folder.name)
     except RunError:
         raise RunError(
             f"There must be a weight file or, in {store.root}, a run of that name. "

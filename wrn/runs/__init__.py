@@ -19,6 +19,7 @@ cannot be read is reported in words, never guessed.
 """
 
 from wrn.runs.notes import Notes
+from wrn.runs.records import figure
 from wrn.runs.run import Run
 from wrn.runs.status import LIVE_STATES, RESUMABLE_STATES, State, Status
 from wrn.runs.store import RunStore
@@ -31,4 +32,5 @@ __all__ = [
     "RunStore",
     "State",
     "Status",
+    "figure",
 ]

@@ -3,11 +3,15 @@
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 #: Longest line that is read; ours have about 200 characters.
 LONGEST_LINE = 10_000
+
+#: Numbers from here on are no measurement of ours.
+TOO_LARGE = 1e15
 
 #: Files whose records are kept, so that only new lines are parsed: a page reads the
 #: metrics of a training every second, which are many thousand lines in the end.
@@ -55,6 +59,16 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         if len(_kept) > _KEPT_FILES:
             _kept.popitem(last=False)
         return kept.update(content)
+
+
+def figure(record: Mapping[str, Any] | None, name: str) -> float | None:
+    """Return a number of a record; `None` if it is missing or no usable number."""
+    value = record.get(name) if isinstance(record, Mapping) else None
+    # True and False are integers to Python.
+    if type(value) is not float and type(value) is not int:
+        return None
+    # False for NaN too.
+    return float(value) if abs(value) < TOO_LARGE else None
 
 
 def _parse(content: bytes) -> list[dict[str, Any]]:

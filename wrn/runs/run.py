@@ -14,7 +14,7 @@ from wrn.config import RunConfig
 from wrn.errors import ConfigError, RunError
 from wrn.files import replace_file
 from wrn.runs.notes import Notes
-from wrn.runs.records import read_records
+from wrn.runs.records import figure, read_records
 from wrn.runs.status import LIVE_STATES, State, Status
 
 #: How much of a log's end is read.
@@ -82,9 +82,22 @@ class Run:
         stored = self._read_json("status.json")
         try:
             status = Status(**stored)
-            good = status.state in get_args(State) and all(
-                isinstance(value, int | float)
-                for value in (status.created, status.updated, status.seconds)
+            good = (
+                status.state in get_args(State)
+                and all(
+                    figure(stored, name) is not None
+                    for name in ("created", "updated", "seconds")
+                    if name in stored
+                )
+                and all(
+                    isinstance(text, str)
+                    for text in (
+                        status.error,
+                        status.advice,
+                        status.traceback,
+                        status.device,
+                    )
+                )
             )
         except TypeError:
             good = False
@@ -107,7 +120,8 @@ class Run:
         """Claim the run for this process, until `release` or the process's end.
 
         Raises:
-            RunError: If another process, or another job of this one, has it.
+            RunError: If another process, or another job of this one, has it, or the
+                folder cannot be written.
         """
         try:
             # Somebody who only looks at the run holds the lock for an instant.
@@ -116,6 +130,10 @@ class Run:
             raise RunError(
                 f"Run {self.name} must be idle. Received: it is in use, here or in "
                 "another process"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"The folder of run {self.name} must be writable. Received: {error}"
             ) from None
 
     def release(self) -> None:
@@ -140,7 +158,10 @@ class Run:
     # Metrics
 
     def record(self, metrics: Mapping[str, Any]) -> None:
-        """Append one record to `metrics.jsonl`."""
+        """Append one record to `metrics.jsonl`.
+
+        It is on the disk before the checkpoint that counts it.
+        """
         self._append("metrics.jsonl", metrics)
 
     def record_speed(self, speed: Mapping[str, Any]) -> None:
@@ -262,3 +283,5 @@ class Run:
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         with (self.path / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(record)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -53,18 +53,23 @@ class RunStore:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             path.mkdir()
-        except FileExistsError:
-            raise RunError(
-                f"A new run must have a name of its own. Received: {name}, which exists"
-            ) from None
         except OSError as error:
-            raise RunError(
-                f"The runs folder {self.root} must be writable. Received: {error}"
-            ) from None
+            if path.exists():
+                raise RunError(
+                    "A new run must have a name of its own. "
+                    f"Received: {name}, which exists"
+                ) from None
+            raise self._not_writable(error) from None
         run = Run(path)
-        run.acquire()
-        run.write_file("config.json", config.to_json().encode())
-        run.write_status(Status(created=time.time(), updated=time.time()))
+        try:
+            run.acquire()
+            run.write_file("config.json", config.to_json().encode())
+            run.write_status(Status(created=time.time(), updated=time.time()))
+        except (OSError, RunError) as error:
+            # Half a run would only block its name.
+            run.release()
+            shutil.rmtree(path, ignore_errors=True)
+            raise self._not_writable(error) from None
         return run
 
     def open(self, name: str) -> Run:
@@ -114,9 +119,7 @@ class RunStore:
                 self.root / _SPEED_FILE, (json.dumps(speeds, indent=2) + "\n").encode()
             )
         except OSError as error:
-            raise RunError(
-                f"The runs folder {self.root} must be writable. Received: {error}"
-            ) from None
+            raise self._not_writable(error) from None
 
     def delete(self, name: str) -> None:
         """Put a run away with all its files, for `restore`.
@@ -138,9 +141,7 @@ class RunStore:
             run.path.rename(self._bin / name)
             os.utime(self._bin / name)
         except OSError as error:
-            raise RunError(
-                f"The runs folder {self.root} must be writable. Received: {error}"
-            ) from None
+            raise self._not_writable(error) from None
 
     def deleted(self) -> tuple[str, ...]:
         """Name the runs that can be restored, the last one first."""
@@ -181,6 +182,11 @@ class RunStore:
         if name not in self.deleted():
             raise RunError(f"There must be a deleted run of that name. Received: {name}")
         shutil.rmtree(self._bin / name, ignore_errors=True)
+
+    def _not_writable(self, error: Exception) -> RunError:
+        return RunError(
+            f"The runs folder {self.root} must be writable. Received: {error}"
+        )
 
     @property
     def _bin(self) -> Path:

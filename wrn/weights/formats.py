@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wrn.errors import WeightsError
+from wrn.text import printable
 from wrn.weights.reader import Array, Dump, dump, quote
 
 Format = Literal[
@@ -362,4 +363,4 @@ def _first(attributes: dict[str, list[str]], name: str) -> str | None:
 
 def _printable(text: str) -> str:
     """Keep what can be shown of a text that a file gave."""
-    return "".join(c for c in text if c.isprintable())[:80]
+    return printable(text, 80)

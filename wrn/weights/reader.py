@@ -163,6 +163,8 @@ def _run_child(path: Path, folder: Path, seconds: int) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            # Ctrl-C is for this process to obey, which may want what is read.
+            start_new_session=True,
             check=False,
         )
     except subprocess.TimeoutExpired:

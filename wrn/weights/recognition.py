@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from wrn.architecture import Layer, describe
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError
+from wrn.text import printable
 from wrn.weights.families import Choice, choose
 from wrn.weights.formats import WeightFile
 from wrn.weights.hints import Hints, read_hints
@@ -184,7 +185,7 @@ def _choose(
 
 def _short(error: ConfigError) -> str:
     """Cut what an error quotes from a file: printable, and not too long."""
-    return "".join(c for c in f"{error}"[:300] if c.isprintable())
+    return printable(str(error), 300)
 
 
 def _expected(config: ModelConfig, wiring: Wiring) -> list[Layer]:
