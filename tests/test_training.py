@@ -24,6 +24,8 @@ from wrn.randomness import image_order, step_seed
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
 from wrn.training import train
+from wrn.weights import child
+from wrn.weights.reader import MAX_WEIGHT_BYTES
 from wrn.wiring import FAMILIES
 
 pytestmark = pytest.mark.slow
@@ -165,6 +167,15 @@ def test_a_checkpoint_of_a_training_with_other_steps_is_refused(
     other = replace(other, train=other.train.replace(**changed))
     with pytest.raises(RunError, match=rf"Received: {told}"):
         train(other, dataset, run)
+
+
+def test_a_network_whose_files_would_not_be_read_again_is_refused(store, dataset):
+    assert MAX_WEIGHT_BYTES == child.MAX_ARRAYS
+    config = small(epochs=1)
+    run = store.create(config, "huge")
+    config = replace(config, model=ModelConfig(depth=52, widen_factor=20))
+    with pytest.raises(ConfigError, match=r"1,024 MiB.*Received: WRN-52-20, .* 1,1"):
+        train(config, dataset, run)
 
 
 def test_a_checkpoint_of_other_images_is_refused(store, dataset):

@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn import augmentation
+from wrn.architecture import describe
 from wrn.attention import with_groups
 from wrn.averaging import WeightAverage
 from wrn.batch_statistics import BatchStatistics
@@ -34,6 +35,7 @@ from wrn.schedule import averaging_start, image_size, mixes
 from wrn.sharpness import with_weights, worst_nearby
 from wrn.teacher_files import TeacherFile
 from wrn.weights import Recognized, fill
+from wrn.weights.reader import MAX_WEIGHT_BYTES
 from wrn.wiring import wiring_of
 
 
@@ -79,6 +81,7 @@ class Session:
         self.split = select(dataset, config.data)
         _check_classes(config, dataset)
         _check_size(config)
+        _check_weights(config)
         self.batch_size = min(config.train.batch_size, len(self.split.train))
         _check_share(self.batch_size, devices.strategy.num_replicas_in_sync)
         # The last partial batch of an epoch is left out, as in the authors' code;
@@ -385,6 +388,17 @@ def _check_size(config: RunConfig) -> None:
             f"first_size must be {FULL_SIZE} with the wiring {config.train.wiring}, "
             "whose dense layer takes every pixel. "
             f"Received: {config.train.first_size}"
+        )
+
+
+def _check_weights(config: RunConfig) -> None:
+    """Refuse a network whose weight files would not be read again."""
+    size = describe(config.model, wiring_of(config)).weight_bytes
+    if size > MAX_WEIGHT_BYTES:
+        raise ConfigError(
+            "depth and widen_factor must be of a network with at most "
+            f"{MAX_WEIGHT_BYTES // 2**20:,} MiB of weights. "
+            f"Received: {config.model.name}, which has {size // 2**20:,} MiB"
         )
 
 

@@ -25,7 +25,12 @@ from wrn.errors import WeightsError
 
 Array = NDArray[np.float32]
 
-MAX_FILE_BYTES = 2 * 2**30
+#: Most that the arrays of a network may take; `child.py`, which imports nothing of
+#: this project, says the same.
+MAX_WEIGHT_BYTES = 2**30
+#: A checkpoint holds three times as much: its averages, the weights that are trained,
+#: and the optimizer's velocity.
+MAX_FILE_BYTES = 4 * 2**30
 #: What the child may compute, beside a share for each byte. A WRN-28-10 takes less
 #: than a second.
 MIN_CPU_SECONDS = 8.0
