@@ -8,7 +8,7 @@ from ui.run_comparison import compare
 from ui.run_deletion import delete_button, deleted_list, undo_line
 from ui.run_details import downloads, files, settings, tensorboard
 from ui.run_notes import notes_form
-from ui.run_table import choose_row, filtered, read_rows
+from ui.run_table import choose_row, filtered, read_rows, recall
 from ui.train_again import train_again_button
 from wrn.jobs import manager
 from wrn.runs import LIVE_STATES
@@ -27,6 +27,7 @@ if not rows:
     deleted_list(jobs.store)
     st.stop()
 
+recall(rows)
 row = choose_row(filtered(rows))
 if row is None:
     st.caption("Choose a run by the box at the left of its row.")

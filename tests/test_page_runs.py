@@ -224,6 +224,32 @@ def test_last_run_that_was_deleted_can_be_brought_back(page):
     assert "Bring back" not in buttons(page)
 
 
+def test_chosen_run_is_chosen_again_after_another_page(page):
+    make_run("first")
+    make_run("second")
+
+    def visit_again():
+        # What the router does when another page is left.
+        page.session_state["visit"] += 1
+        page.query_params.clear()
+        page.run()
+
+    open_run(page, "second")
+    visit_again()
+    assert not page.exception
+    assert "second" in page.query_params["run"]
+    # Within a visit the address alone counts.
+    page.query_params.clear()
+    page.run()
+    assert "run" not in page.query_params
+    # What was deleted meanwhile is not asked for.
+    open_run(page, "second")
+    RunStore().delete("second")
+    visit_again()
+    assert "run" not in page.query_params
+    assert "There is no run" not in text_of(page)
+
+
 def test_runs_are_searched_and_filtered(page):
     make_run("first")
     make_run("second", "stopped")

@@ -49,6 +49,15 @@ def _read_row(jobs: JobManager, run: Run) -> Row:
         return Row(run, notes, damage=str(error))
 
 
+def recall(rows: list[Row]) -> None:
+    """Choose again, on a new visit of the page, the run that was chosen on the last."""
+    visit = st.session_state[state.VISIT]
+    name, then = st.session_state.get(state.CHOSEN_RUN, ("", visit))
+    exists = any(row.run.name == name for row in rows)
+    if exists and then != visit and state.RUN not in st.query_params:
+        st.query_params[state.RUN] = name
+
+
 def filtered(rows: list[Row]) -> list[Row]:
     """Ask which runs to list, and return those; the one in the URL always stays."""
     with st.container(
@@ -139,6 +148,7 @@ def choose_row(rows: list[Row]) -> Row | None:
     damaged = [row for row in rows if row.damage]
     if damaged:
         st.warning("  \n".join(literal(row.damage) for row in damaged))
+    st.session_state[state.CHOSEN_RUN] = (chosen, st.session_state[state.VISIT])
     if chosen and not start:
         st.warning(f"There is no run called {literal(chosen[:120])} here.")
     return rows[start[0]] if start else None

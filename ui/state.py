@@ -24,8 +24,10 @@ VERSUS = "versus"
 WEIGHTS = "weights"
 #: Runs that the chosen one is compared with.
 COMPARED = "compared"
-#: The chosen run; kept in the URL without a widget.
+#: The chosen run; kept in the URL without a widget. And the one that was chosen, with
+#: the number of that visit of the page.
 RUN = "run"
+CHOSEN_RUN = "chosen_run"
 #: Which runs the table lists, and the one that was deleted last.
 RUNS_SEARCH = "runs_search"
 RUNS_STATES = "runs_states"

@@ -50,6 +50,16 @@ def test_notes_are_kept_and_searched(runs, page):
     screenshot(page, "runs")
 
 
+def test_chosen_run_is_chosen_again_after_another_page(runs, page):
+    open_run(page, runs, "second")
+    page.get_by_role("link", name="Evaluate").first.click()
+    expect(page.get_by_role("heading", name="Evaluate")).to_be_visible()
+    settled(page)
+    page.get_by_role("link", name="Runs").first.click()
+    expect(page.get_by_role("heading", name="second")).to_be_visible()
+    expect(page).to_have_url(re.compile("run=second"))
+
+
 def test_an_archived_run_is_listed_where_asked(runs, page):
     open_run(page, runs, "third")
     page.get_by_text("Notes", exact=True).click()
