@@ -14,17 +14,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from wrn import augmentation
-from wrn.architecture import describe
+from wrn import augmentation, feasibility
 from wrn.attention import with_groups
 from wrn.averaging import WeightAverage
 from wrn.batch_statistics import BatchStatistics
 from wrn.collective import means, of_chief
-from wrn.config import FULL_SIZE, RunConfig
+from wrn.config import RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
 from wrn.distillation import Teachers, answers
-from wrn.errors import ConfigError
 from wrn.inference import Classifier, cross_entropy
 from wrn.loss import image_losses
 from wrn.model import build_model, dropout_seed
@@ -35,7 +33,6 @@ from wrn.schedule import averaging_start, image_size, mixes
 from wrn.sharpness import with_weights, worst_nearby
 from wrn.teacher_files import TeacherFile
 from wrn.weights import Recognized, fill
-from wrn.weights.reader import MAX_WEIGHT_BYTES
 from wrn.wiring import wiring_of
 
 
@@ -79,11 +76,9 @@ class Session:
         self.config = config
         self.devices = devices
         self.split = select(dataset, config.data)
-        _check_classes(config, dataset)
-        _check_size(config)
-        _check_weights(config)
+        feasibility.check(config, dataset)
         self.batch_size = min(config.train.batch_size, len(self.split.train))
-        _check_share(self.batch_size, devices.strategy.num_replicas_in_sync)
+        feasibility.check_share(self.batch_size, devices.strategy.num_replicas_in_sync)
         # The last partial batch of an epoch is left out, as in the authors' code;
         # the next epoch's order puts other images there.
         self.steps = len(self.split.train) // self.batch_size
@@ -371,40 +366,3 @@ def _overflowing_together(gradients: list[Any]) -> list[Any]:
     mine = tf.where(finite, 0.0, np.float32(np.nan))
     everyones = context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
     return [gradient + everyones for gradient in gradients]
-
-
-def _check_classes(config: RunConfig, dataset: Dataset) -> None:
-    if config.model.classes != len(dataset.class_names):
-        raise ConfigError(
-            f"classes must be {len(dataset.class_names)}, as in {dataset.name}. "
-            f"Received: {config.model.classes}"
-        )
-
-
-def _check_size(config: RunConfig) -> None:
-    flattened = wiring_of(config).head != "global"
-    if flattened and config.train.first_size != FULL_SIZE:
-        raise ConfigError(
-            f"first_size must be {FULL_SIZE} with the wiring {config.train.wiring}, "
-            "whose dense layer takes every pixel. "
-            f"Received: {config.train.first_size}"
-        )
-
-
-def _check_weights(config: RunConfig) -> None:
-    """Refuse a network whose weight files would not be read again."""
-    size = describe(config.model, wiring_of(config)).weight_bytes
-    if size > MAX_WEIGHT_BYTES:
-        raise ConfigError(
-            "depth and widen_factor must be of a network with at most "
-            f"{MAX_WEIGHT_BYTES // 2**20:,} MiB of weights. "
-            f"Received: {config.model.name}, which has {size // 2**20:,} MiB"
-        )
-
-
-def _check_share(batch_size: int, replicas: int) -> None:
-    if batch_size % replicas:
-        raise ConfigError(
-            f"batch_size must be a multiple of {replicas}, the number of devices. "
-            f"Received: {batch_size}"
-        )
