@@ -156,6 +156,7 @@ def test_a_checkpoint_of_other_settings_is_refused_in_one_line(store, dataset):
         ({"batch_size": 25}, "one with batch_size 50"),
         ({"milestones": (0.5,)}, "one with milestones"),
         ({"seed": 9}, "one with seed"),
+        ({"dropout": 0.3}, "one with dropout 0.2"),
     ],
 )
 def test_a_checkpoint_of_a_training_with_other_steps_is_refused(
@@ -164,7 +165,9 @@ def test_a_checkpoint_of_a_training_with_other_steps_is_refused(
     run = store.create(small(epochs=2, batch_size=50), "edited")
     train(run.config(), dataset, run, should_stop=iter([False, True]).__next__)
     other = small(epochs=2, batch_size=50)
-    other = replace(other, train=other.train.replace(**changed))
+    group = "model" if "dropout" in changed else "train"
+    settings = getattr(other, group).replace(**changed)
+    other = replace(other, **{group: settings})
     with pytest.raises(RunError, match=rf"Received: {told}"):
         train(other, dataset, run)
 

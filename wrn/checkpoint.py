@@ -155,8 +155,9 @@ def _check_same(
     Raises:
         WeightsError: If settings that decide each step are others now.
     """
-    for group, settings in (("train", config.train), ("data", config.data)):
-        now = json.loads(json.dumps(settings.to_dict()))
+    settings = json.loads(config.to_json())
+    for group in ("model", "train", "data"):
+        now = settings[group]
         told = metadata.get(group)
         told = told if isinstance(told, dict) else {}
         for name in sorted((now.keys() & told.keys()) - _MAY_DIFFER):
