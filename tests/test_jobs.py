@@ -198,6 +198,16 @@ def test_cause_of_a_failure_is_told_though_it_cannot_be_written(
     wait_for(lambda: state(jobs, other) == "running")
 
 
+def test_a_training_that_cannot_even_begin_says_why(jobs, steps, monkeypatch):
+    def missing(run):
+        raise ImportError("No module named 'tensorflow'")
+
+    monkeypatch.setattr(execution, "Execution", missing)
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: state(jobs, name) == "failed")
+    assert "No module named 'tensorflow'" in jobs.store.open(name).status().error
+
+
 def test_time_in_a_pause_does_not_count(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(execution.time, "monotonic", lambda: now[0])

@@ -112,8 +112,11 @@ class Job:
             if not self.stopping:
                 self._execution = Execution(self.run)
                 self._execution.execute(should_stop=self._gate)
-        except BaseException:
-            pass
+        except BaseException as error:
+            if self._execution is None:
+                # Nobody else could tell: not even the session could be made.
+                cause = f"{type(error).__name__}: {error}"
+                self.status = replace(self.status, state="failed", error=cause)
         finally:
             self._settle()
 
