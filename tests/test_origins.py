@@ -8,6 +8,7 @@ import pytest
 from wrn.config import DataConfig, RunConfig
 from wrn.errors import ConfigError
 from wrn.origins import check_held_out, epochs_before, origin
+from wrn.restoring import trained_on
 
 
 def config(validation=100):
@@ -102,3 +103,8 @@ def test_drawn_images_are_no_real_ones(dataset):
 def test_edited_files_are_refused_in_words(dataset, edited):
     with pytest.raises(ConfigError, match="tells of none"):
         check_held_out(config(), dataset, [{"file": "a", **edited}])
+
+
+def test_a_name_that_a_file_gives_has_no_control_characters():
+    metadata = {"data": {"name": "CIFAR\x1b[2J\n\ud800" + "-" * 200}}
+    assert trained_on(metadata) == ("CIFAR[2J" + "-" * 200)[:100]

@@ -47,6 +47,10 @@ class Usage:
     gpus: tuple[Gpu, ...] = ()
 
 
+#: Seconds over which a load is measured at least.
+_SHORTEST_SECONDS = 0.5
+
+
 class _Processors:
     """The load of all processors since the last reading, whoever took that.
 
@@ -73,9 +77,6 @@ class _Processors:
                 self._busy, self._all = busy, total
             return min(max(self._load, 0.0), 1.0)
 
-
-#: Seconds over which a load is measured at least.
-_SHORTEST_SECONDS = 0.5
 
 _processors = _Processors()
 
