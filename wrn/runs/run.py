@@ -103,7 +103,7 @@ class Run:
             good = False
         if not good:
             raise RunError(
-                f"Run {self.name} must have a status.json with a known state. "
+                f"Run {self.name} must have a status.json as this program writes it. "
                 f"Received: {stored!r:.200}"
             )
         if status.state in LIVE_STATES and not self.is_owned():
