@@ -125,16 +125,16 @@ def choose(page: Page, label: str, option: str) -> None:
     settled(page)
 
 
-def evaluate(page: Page, weights: str) -> None:
+def evaluate(page: Page, weights: str, images: str = r"[\d,]+") -> None:
     """Press Evaluate and wait for the result of these weights.
 
-    An earlier result stays on the page, greyed, until the new one is there.
+    An earlier result stays on the page, greyed, until the new one is there: if it
+    is of the same weights, it must be told from the new one by its number of images.
     """
     page.get_by_role("button", name="Evaluate", exact=True).click()
     # TensorFlow is loaded, then the network is compiled.
-    expect(
-        page.get_by_text(re.compile(rf"^{re.escape(weights)}, [\d,]+ test images in"))
-    ).to_be_visible(timeout=120_000)
+    facts = re.compile(rf"^{re.escape(weights)}, {images} test images in")
+    expect(page.get_by_text(facts)).to_be_visible(timeout=120_000)
     settled(page)
 
 

@@ -180,13 +180,13 @@ def test_upload_written_by_keras(page, server, keras_file):
     expect(facts).to_contain_text("WRN-10-1")
     expect(facts).to_contain_text("legacy model")
     choose(page, "How many", "100")
-    evaluate(page, "from keras.h5")
+    evaluate(page, "from keras.h5", images="100")
     labels = load_cached("synthetic").test.labels[:100]
     assert accuracy(page) == f"{(labels == 3).mean():.2%}"
     expect(page.get_by_test_id("stMain")).to_contain_text("from keras.h5")
     # What was found out the first time serves the second.
     choose(page, "How many", "250")
-    evaluate(page, "from keras.h5")
+    evaluate(page, "from keras.h5", images="250")
     labels = load_cached("synthetic").test.labels[:250]
     assert accuracy(page) == f"{(labels == 3).mean():.2%}"
     expect(page.get_by_text("Traceback")).to_have_count(0)
