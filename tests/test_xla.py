@@ -78,8 +78,7 @@ tf.config.set_logical_device_configuration(
 )
 from tests.test_xla import compare
 
-compare(Path(sys.argv[1]), "float32", "cpu:0,cpu:1", 1e-4, sam_radius=0.05,
-        attention_weight=100.0)
+compare(Path(sys.argv[1]), "float32", "cpu:0,cpu:1", 1e-4, attention_weight=100.0)
 """
 
 

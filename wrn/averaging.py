@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from wrn.collective import means
+from wrn.tracing import traced
 
 #: Steps between two updates of the average.
 EVERY_STEPS = 5
@@ -89,7 +90,7 @@ class WeightAverage:
             )
             for variable in model.weights
         ]
-        self._update_all = tf.function(self._update)
+        self._update_all = traced(self._update)
 
     def after_step(self, steps: int) -> None:
         """Update the averages if it is time to.

@@ -18,6 +18,7 @@ from wrn.config import RunConfig
 from wrn.model import build_model
 from wrn.preprocessing import Preprocessing
 from wrn.schedule import STATISTICS_BATCHES
+from wrn.tracing import traced
 from wrn.wiring import wiring_of
 
 
@@ -58,7 +59,7 @@ class BatchStatistics:
         used = images[: self._batches * batch_size]
         used = tf.constant(preprocessing.before(used))
 
-        @tf.function
+        @traced
         def forward(indices: Any, seed: Any) -> None:
             batch = augment(
                 used,

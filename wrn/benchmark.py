@@ -33,6 +33,7 @@ from wrn.randomness import image_order
 from wrn.runs import RunStore
 from wrn.session import Session
 from wrn.speed import TRAINING_PASSES
+from wrn.tracing import traced
 
 #: Seconds that one measurement of one round lasts at least: a few steps. Shorter
 #: rounds, and more of them, leave less time to drift within one.
@@ -241,7 +242,7 @@ def _matrix_product(devices: Devices) -> Callable[[], float]:
     with tf.device(devices.first):
         matrix = tf.cast(tf.random.stateless_normal((side, side), (1, 2)), tf.float32)
         matrix = tf.cast(matrix, _compute_dtype(devices))
-    product = tf.function(lambda a: tf.reduce_sum(tf.matmul(a, a)[:1, :1]))
+    product = traced(lambda a: tf.reduce_sum(tf.matmul(a, a)[:1, :1]))
     return lambda: _rate(lambda: product(matrix).numpy(), 2 * side**3)
 
 
@@ -271,7 +272,7 @@ def _convolutions(
             for layer, count in shapes.values()
         ]
 
-    @tf.function
+    @traced
     def convolve(x: Any, kernel: Any) -> Any:
         return tf.nn.conv2d(x, kernel, 1, "SAME")
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from wrn.devices import Devices
 from wrn.errors import ClusterError
+from wrn.tracing import traced
 
 #: Bytes that are broadcast at once; they travel as float32, four times the size.
 _CHUNK_BYTES = 2**22
@@ -28,7 +29,7 @@ _LOSSES = (
 
 
 def means(strategy: Any, variables: Sequence[Any]) -> list[Any]:
-    """Return each variable's mean over all replicas. Call it in a `tf.function`.
+    """Return each variable's mean over all replicas. Call it in a graph.
 
     Args:
         strategy: The `tf.distribute` strategy.
@@ -99,7 +100,7 @@ def lost_workers_named(devices: Devices) -> Iterator[None]:
         ) from error
 
 
-@tf.function
+@traced
 def _sum(strategy: Any, value: Any) -> Any:
     return strategy.reduce("SUM", strategy.run(tf.identity, (value,)), axis=None)
 
@@ -111,7 +112,7 @@ def _of_first(devices: Devices, values: Any) -> Any:
     return np.asarray(_sum_of_firsts(devices.strategy, tensor))
 
 
-@tf.function
+@traced
 def _sum_of_firsts(strategy: Any, value: Any) -> Any:
     """Add up the values of the first replica and nothing of the others."""
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn.preprocessing import Preprocessing
+from wrn.tracing import traced
 
 #: Images a batch. Large enough to fill the device, small enough that a stop or a
 #: progress bar need not wait.
@@ -26,7 +27,7 @@ class Classifier:
         """Take a model and the preprocessing that belongs to it."""
         self.model = model
         self.preprocessing = preprocessing
-        self._forward = tf.function(
+        self._forward = traced(
             lambda images: model(
                 preprocessing.apply(tf.cast(images, tf.float32)), training=False
             ),

@@ -32,6 +32,7 @@ from wrn.randomness import AUGMENTATION, DROPOUT, mixup_share, step_seed
 from wrn.schedule import averaging_start, image_size, mixes
 from wrn.sharpness import with_weights, worst_nearby
 from wrn.teacher_files import TeacherFile
+from wrn.tracing import traced
 from wrn.weights import Recognized, fill
 from wrn.wiring import wiring_of
 
@@ -133,13 +134,13 @@ class Session:
         self._labels = _on_each_replica(
             strategy, self.split.train.labels.astype(np.int32)
         )
-        self._means = tf.function(
+        self._means = traced(
             lambda: means(strategy, self.model.non_trainable_variables)
         )
         # XLA has no kernel for some distortions, and replicas cannot meet in what it
         # compiles: augmentation and update stay outside.
         self._differentiate: Callable[..., Any] = (
-            tf.function(self._gradients, jit_compile=True)
+            traced(self._gradients, jit_compile=True)
             if devices.compile
             else self._gradients
         )
@@ -150,7 +151,7 @@ class Session:
         """Compile a step that runs on every replica and adds up what it returns."""
         strategy = self.devices.strategy
 
-        @tf.function
+        @traced
         def step(*arguments: Any) -> Any:
             sums = strategy.run(function, args=arguments)
             return [strategy.reduce("SUM", each, axis=None) for each in sums]

@@ -16,6 +16,7 @@ from wrn.inference import BATCH_IMAGES
 from wrn.model import build_model
 from wrn.moments import misfit
 from wrn.preprocessing import Preprocessing
+from wrn.tracing import traced
 from wrn.weights import Recognized
 from wrn.wiring import Wiring
 
@@ -157,7 +158,7 @@ def _compiled(found: Recognized, policy: str) -> tuple[Any, Any]:
     """Build a network, and what predicts a class from preprocessed images with it."""
     model = build_model(found.config, found.wiring, policy=policy)
     signature = [tf.TensorSpec((None, 32, 32, 3), tf.float32)]
-    forward = tf.function(
+    forward = traced(
         lambda images: tf.argmax(model(images, training=False), axis=1),
         input_signature=signature,
     )
