@@ -32,11 +32,12 @@ class ChosenWeights:
 
     @contextmanager
     def file(self) -> Iterator[Path]:
-        """Lend the file. That of an upload has a random name and is deleted."""
+        """Lend the file. That of an upload is in a folder of its own, and deleted."""
         if self.path is not None:
             yield self.path
         else:
-            with tempfile.NamedTemporaryFile(prefix="wrn-upload-") as file:
-                file.write(self.content or b"")
-                file.flush()
-                yield Path(file.name)
+            # Closed before it is lent: Windows opens no file twice.
+            with tempfile.TemporaryDirectory(prefix="wrn-upload-") as folder:
+                file = Path(folder) / "weights"
+                file.write_bytes(self.content or b"")
+                yield file

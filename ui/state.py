@@ -45,6 +45,8 @@ GRAPH = "graph"
 
 # The Evaluate page: its widgets, and the last result.
 UPLOAD = "upload"
+#: The uploaded weights, with the number of the visit of the page that they came on.
+UPLOADED = "uploaded"
 EVALUATE_SOURCE = "evaluate_source"
 EVALUATE_IMAGES = "evaluate_images"
 FLIP = "flip"

@@ -117,7 +117,7 @@ def _uploaded() -> ChosenWeights | None:
         key=state.UPLOAD,
     )
     if upload is None:
-        return None
+        return _uploaded_before()
     # Checked here too: the browser's own check is not to be relied on.
     if upload.size > limit:
         st.error(
@@ -127,7 +127,24 @@ def _uploaded() -> ChosenWeights | None:
         return None
     content = upload.getbuffer()
     identity = f"SHA-256 {hashlib.sha256(content).hexdigest()}"
-    return ChosenWeights(upload.name[:120], identity, content=content)
+    chosen = ChosenWeights(upload.name[:120], identity, content=content)
+    st.session_state[state.UPLOADED] = (chosen, st.session_state[state.VISIT])
+    return chosen
+
+
+def _uploaded_before() -> ChosenWeights | None:
+    """Return what was uploaded on an earlier visit: the browser's box is empty then."""
+    now = st.session_state[state.VISIT]
+    chosen: ChosenWeights | None
+    chosen, visit = st.session_state.get(state.UPLOADED, (None, now))
+    if chosen is None or visit == now:
+        # Nothing was uploaded yet, or it has just been removed from the box.
+        st.session_state.pop(state.UPLOADED, None)
+        return None
+    st.caption(
+        f"Uploaded before: **{literal(chosen.label)}**. Another file replaces it."
+    )
+    return chosen
 
 
 def _facts(report: Mapping[str, Any]) -> dict[str, str]:

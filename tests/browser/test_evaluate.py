@@ -190,6 +190,14 @@ def test_upload_written_by_keras(page, server, keras_file):
     labels = load_cached("synthetic").test.labels[:250]
     assert accuracy(page) == f"{(labels == 3).mean():.2%}"
     expect(page.get_by_text("Traceback")).to_have_count(0)
+    # The browser gave the file to this page alone; the next one has it all the same.
+    page.get_by_role("link", name="Classify").click()
+    expect(page.get_by_text("Uploaded before: from keras.h5.")).to_be_visible()
+    settled(page)
+    expect(facts).to_contain_text("WRN-10-1")
+    screenshot(page, "classify-uploaded-before")
+    press(page, "Classify")
+    expect(page.get_by_text("As the network sees it")).to_be_visible(timeout=60_000)
 
 
 def test_upload_that_is_no_weight_file(page, server):
