@@ -139,6 +139,27 @@ def test_runs_are_compared(page):
     }
 
 
+def test_compared_runs_are_in_the_address(page):
+    for name in ("first", "second", "third"):
+        make_run(name)
+    page.query_params["compared"] = ["third", "gone"]
+    open_run(page, "first")
+    assert not page.exception
+    box = page.multiselect(key="compared_first")
+    assert box.value == ["third"]
+    assert page.query_params["compared"] == "third"
+    box.set_value(["third", "second"]).run()
+    assert page.query_params["compared"] == ["third", "second"]
+    # One that is removed meanwhile is neither shown nor named any more.
+    RunStore().delete("third")
+    page.run()
+    assert not page.exception
+    assert page.multiselect(key="compared_first").value == ["second"]
+    assert page.query_params["compared"] == "second"
+    page.multiselect(key="compared_first").set_value([]).run()
+    assert "compared" not in page.query_params
+
+
 @pytest.mark.parametrize(
     ("validation", "shown"),
     [((0, 0), "test"), ((90, 80), "validation"), ((0, 80), "held-out")],

@@ -27,15 +27,21 @@ def compare(row: Row, rows: Sequence[Row]) -> None:
     }
     if not others:
         return
+    # Another run has other runs to be compared with.
+    key = f"{state.COMPARED}_{row.run.name}"
+    asked = st.query_params.get_all(state.COMPARED)
+    if key not in st.session_state:
+        st.session_state[key] = [name for name in asked if name in others]
     names = st.multiselect(
         "Compare with",
         others,
         placeholder="Other runs",
         help="Draws their curves over each other and lists the settings that differ.",
-        # Another run has other runs to be compared with.
-        key=f"{state.COMPARED}_{row.run.name}",
+        key=key,
         persist_state="session",
     )
+    if names != asked:
+        st.query_params[state.COMPARED] = names
     chosen = [row, *(others[name] for name in names)]
     configs = {each.run.name: each.config for each in chosen if each.config}
     if len(configs) < 2:

@@ -122,6 +122,7 @@ def choose_row(rows: list[Row]) -> Row | None:
 
     def follow() -> None:
         picked = st.session_state[key]["selection"]["rows"]
+        st.query_params.pop(state.COMPARED, None)
         if picked:
             st.query_params[state.RUN] = names[picked[0]]
         else:

@@ -22,11 +22,11 @@ LEVEL = "level"
 #: The network that the chosen one is compared with.
 VERSUS = "versus"
 WEIGHTS = "weights"
-#: Runs that the chosen one is compared with.
-COMPARED = "compared"
-#: The chosen run; kept in the URL without a widget. And the one that was chosen, with
-#: the number of that visit of the page.
+
+#: The chosen run, and those that it is compared with: in the URL, but not bound to it.
+#: And the one that was chosen, with the number of that visit of the page.
 RUN = "run"
+COMPARED = "compared"
 CHOSEN_RUN = "chosen_run"
 #: Which runs the table lists, and the one that was deleted last.
 RUNS_SEARCH = "runs_search"
