@@ -38,7 +38,7 @@ def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
     assert row in README
 
 
-def test_the_larger_one_was_trained_twice():
+def test_the_larger_one_was_trained_before():
     (card,) = [stored.card for stored in SHIPPED if stored.name == "WRN-16-4"]
     assert f"{card.epochs_before} epochs and {card.epochs} more" in README
 
