@@ -77,6 +77,27 @@ def press(page: Page, name: str) -> None:
     buttons.and_(page.locator(":not([kind=header])")).click()
 
 
+def unfold(page: Page, title: str) -> None:
+    """Open a box by its title, and wait until it is open: what is in it moves before.
+
+    A click whose button moves away between pressing and releasing is none.
+    """
+    box = page.get_by_test_id("stExpander").filter(
+        has=page.get_by_text(title, exact=True)
+    )
+    box.get_by_text(title, exact=True).click()
+    expect(box.locator("details").first).to_have_attribute("open", "")
+    box.evaluate(
+        """async box => {
+            for (let frame = 0; frame < 2; frame++)
+                await new Promise(requestAnimationFrame);
+            const moving = box.getAnimations({subtree: true}).filter(
+                each => Number.isFinite(each.effect.getComputedTiming().endTime));
+            await Promise.allSettled(moving.map(each => each.finished));
+        }"""
+    )
+
+
 def zoom(page: Page) -> list[float]:
     """Zoom into the middle third of the loss panel; return the range shown."""
     before = chart(page).evaluate("div => div.layout.xaxis.range[0]")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.browsing import Server, screenshot, settled, visit
-from tests.browser.steps import choose, press, wait_for_points
+from tests.browser.steps import choose, press, unfold, wait_for_points
 from tests.training_fakes import CONFIG, make_run
 from wrn.config import TrainConfig
 
@@ -41,7 +41,7 @@ def test_a_run_is_deleted_and_brought_back(runs, page):
 
 def test_notes_are_kept_and_searched(runs, page):
     open_run(page, runs, "third")
-    page.get_by_text("Notes", exact=True).click()
+    unfold(page, "Notes")
     page.get_by_label("Title", exact=True).fill("A baseline")
     press(page, "Save notes")
     expect(page.get_by_text("Notes: A baseline")).to_be_visible()
@@ -62,10 +62,9 @@ def test_chosen_run_is_chosen_again_after_another_page(runs, page):
 
 def test_an_archived_run_is_listed_where_asked(runs, page):
     open_run(page, runs, "third")
-    page.get_by_text("Notes", exact=True).click()
-    # By the keyboard: while the box opens, its place moves from under the mouse.
+    unfold(page, "Notes")
     archived = page.get_by_role("checkbox", name="Archived")
-    archived.press("Space")
+    page.get_by_text("Archived", exact=True).click()
     expect(archived).to_be_checked()
     press(page, "Save notes")
     too = page.get_by_text("Archived too", exact=True)

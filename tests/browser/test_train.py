@@ -15,6 +15,7 @@ from tests.browser.steps import (
     shown_range,
     start_training,
     state,
+    unfold,
     wait_for_points,
     wait_for_updates,
     wait_until_reached,
@@ -110,7 +111,7 @@ def test_the_queue_is_put_into_another_order(server, page):
     rows = page.locator("[class*=st-key-queue_]")
     for waiting in (1, 2):
         if waiting == 1:
-            page.get_by_text("New training", exact=True).click()
+            unfold(page, "New training")
         press(page, "Add to the queue")
         expect(rows).to_have_count(waiting)
     first, second = (row.inner_text().split()[0] for row in rows.all())
