@@ -17,7 +17,7 @@ from wrn.cli import main
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import RunConfig, TrainConfig
 from wrn.errors import RunError
-from wrn.runs import RunStore
+from wrn.runs import Notes, RunStore
 
 TRAIN = [
     *("train", "--depth", "10", "--widen-factor", "1", "--data", "synthetic"),
@@ -178,6 +178,27 @@ def test_metrics_edited_by_hand_hide_no_run(tmp_path, capsys):
     listed = capsys.readouterr().out
     assert "odd" in listed
     assert "50.00%" in listed
+
+
+def test_archived_runs_are_listed_where_asked(tmp_path, capsys):
+    store = RunStore(tmp_path / "runs")
+    store.create(RunConfig(), "old").write_notes(Notes(title="First", archived=True))
+    arguments = ["runs", "--runs-folder", str(store.root)]
+
+    def listed(*more):
+        assert main([*arguments, *more]) == 0
+        return capsys.readouterr().out
+
+    assert "are archived" in listed()
+    assert listed("--json") == "[]\n"
+    store.create(RunConfig(), "new")
+    assert "new" in listed()
+    assert "old" not in listed()
+    assert "old" in listed("--archived")
+    titles = {
+        run["run"]: run["title"] for run in json.loads(listed("--archived", "--json"))
+    }
+    assert titles == {"old": "First", "new": ""}
 
 
 def test_runs_are_compared(tmp_path, capsys):

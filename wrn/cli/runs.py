@@ -34,6 +34,9 @@ def add(commands: Any) -> None:
         nargs="+",
         help="list the settings in which these runs differ",
     )
+    parser.add_argument(
+        "--archived", action="store_true", help="list those that are archived, too"
+    )
     add_options(parser, OutputConfig, only=("runs_folder",))
 
 
@@ -43,11 +46,15 @@ def _runs(arguments: argparse.Namespace) -> int:
     store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
     if arguments.compare:
         return _compare(store, arguments)
-    summaries = [_summary(run) for run in store.list()]
+    runs = store.list()
+    listed = [run for run in runs if arguments.archived or not run.notes().archived]
+    summaries = [_summary(run) for run in listed]
     if arguments.json:
         print_json(summaries)
-    elif not summaries:
+    elif not runs:
         print(f"No runs in {store.root} yet. Start one: python -m wrn train")
+    elif not listed:
+        print(f"All runs in {store.root} are archived. List them with --archived")
     else:
         print_table(
             ("run", "network", "state", "epochs", "accuracy"),
@@ -94,6 +101,7 @@ def _summary(run: Any) -> dict[str, Any]:
     epochs = run.metrics("epoch")
     return {
         "run": run.name,
+        "title": run.notes().title,
         "name": config.model.name,
         "state": status.state,
         "epochs": len(epochs),
