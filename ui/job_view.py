@@ -82,13 +82,23 @@ def _toast(name: str, state: str) -> None:
         st.toast(f"{literal(name)}: {state}")
 
 
-def watch(jobs: JobManager) -> None:
-    """Draw the page anew when a training changes its state, while there is one."""
-    seen = _states(jobs)
+def watch(jobs: JobManager, *, epochs: bool = False) -> None:
+    """Draw the page anew when a training changes its state, while there is one.
+
+    Args:
+        jobs: All trainings of this program.
+        epochs: Whether to do so when a training ends an epoch, too.
+    """
+
+    def look() -> tuple[object, ...]:
+        done = [run_view.epochs_done(job.status) for job in jobs.live() if epochs]
+        return *_states(jobs), *done
+
+    seen = look()
 
     @st.fragment(run_every=POLL_SECONDS if seen else None)
     def watcher() -> None:
-        if _states(jobs) != seen:
+        if look() != seen:
             st.rerun()
 
     watcher()
