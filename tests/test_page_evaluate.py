@@ -166,24 +166,40 @@ def test_upload_is_evaluated_and_leaves_no_file(open_page, images, tmp_path, tem
     assert list(temporary.iterdir()) == []
 
 
-def test_an_upload_is_there_on_the_next_page_too(open_page, tmp_path):
+def test_an_upload_is_there_until_it_is_removed(open_page, models, tmp_path):
+    write_weights(models / "ours.weights.h5")
     content = write_weights(tmp_path / "mine.weights.h5").read_bytes()
-    app = open_page()
+    app = open_page("Upload a file")
+
+    def is_ready(label):
+        return [not b.disabled for b in app.button if b.label == label] == [True]
+
+    assert not is_ready("Evaluate")
     app.file_uploader(key="upload").upload("mine.h5", content).run()
-    # The router counts visits; here pages run without it.
-    app.session_state["visit"] += 1
+    # Other weights in between, and another page.
+    app.selectbox(key="weights").set_value("ours").run()
+    app.selectbox(key="weights").set_value("Upload a file").run()
+    assert is_ready("Evaluate")
     app.switch_page("pages/classify.py").run()
+    app.selectbox(key="weights").set_value("Upload a file").run()
     assert not app.file_uploader(key="upload").value
     assert "mine.h5" in texts(app)
-    assert "WRN-10-1" in texts(app)
-    assert [b.disabled for b in app.button if b.label == "Classify"] == [False]
+    assert is_ready("Classify")
     # Another one takes its place; removed from the box, none is left.
     own = write_weights(tmp_path / "own.h5", write=weight_files.write_keras_1)
     app.file_uploader(key="upload").upload("own.h5", own.read_bytes()).run()
     assert "mine.h5" not in texts(app)
     app.file_uploader(key="upload").clear().run()
     assert "own.h5" not in texts(app)
-    assert [b.disabled for b in app.button if b.label == "Classify"] == [True]
+    assert not is_ready("Classify")
+    # One whose box is gone has a button.
+    app.file_uploader(key="upload").upload("own.h5", own.read_bytes()).run()
+    app.switch_page("pages/evaluate.py").run()
+    app.selectbox(key="weights").set_value("Upload a file").run()
+    assert is_ready("Evaluate")
+    app.button(key="remove_upload").click().run()
+    assert not is_ready("Evaluate")
+    assert "uploaded" not in app.session_state
 
 
 def downloads(app: AppTest) -> list[str]:

@@ -142,7 +142,7 @@ def test_runs_are_compared(page):
 def test_compared_runs_are_in_the_address(page):
     for name in ("first", "second", "third"):
         make_run(name)
-    page.query_params["compared"] = ["third", "gone"]
+    page.query_params["compared"] = ["third", "gone", "third"]
     open_run(page, "first")
     assert not page.exception
     box = page.multiselect(key="compared_first")
@@ -157,6 +157,13 @@ def test_compared_runs_are_in_the_address(page):
     assert page.multiselect(key="compared_first").value == ["second"]
     assert page.query_params["compared"] == "second"
     page.multiselect(key="compared_first").set_value([]).run()
+    assert "compared" not in page.query_params
+    # The browser's way back to an address is followed.
+    page.query_params["compared"] = ["second"]
+    page.run()
+    assert page.multiselect(key="compared_first").value == ["second"]
+    # A deleted run takes along what it was compared with.
+    page.button(key="delete").click().run()
     assert "compared" not in page.query_params
 
 

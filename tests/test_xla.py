@@ -25,7 +25,8 @@ BATCH = 20
 def compare(folder, precision, devices, tolerance, **settings):
     """Train two steps with and without XLA, and compare losses and weights.
 
-    The steps do all that they can but dropout, whose masks XLA draws otherwise.
+    The steps do all that they can, if the settings ask for it, but dropout, whose
+    masks XLA draws otherwise.
     """
     teacher = folder / "teacher.weights.h5"
     write_teacher(teacher)
@@ -78,14 +79,16 @@ tf.config.set_logical_device_configuration(
 )
 from tests.test_xla import compare
 
-compare(Path(sys.argv[1]), "float32", "cpu:0,cpu:1", 1e-4, attention_weight=100.0)
+compare(Path(sys.argv[1]), "float32", "cpu:0,cpu:1", 1e-4, attention_weight=100.0,
+        sam_radius=float(sys.argv[2]))
 """
 
 
 @pytest.mark.timeout(600)
-def test_two_devices_compute_the_same(tmp_path):
+@pytest.mark.parametrize("radius", [0.0, pytest.param(0.05, marks=pytest.mark.long)])
+def test_two_devices_compute_the_same(tmp_path, radius):
     subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, str(tmp_path)],
+        [sys.executable, "-c", TWO_DEVICES, str(tmp_path), str(radius)],
         check=True,
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},

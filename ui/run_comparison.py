@@ -1,6 +1,6 @@
 """Several runs beside each other: their curves in one chart, what sets them apart."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -27,11 +27,30 @@ def compare(row: Row, rows: Sequence[Row]) -> None:
     }
     if not others:
         return
+    names = _choose(row.run.name, others)
+    chosen = [row, *(others[name] for name in names)]
+    configs = {each.run.name: each.config for each in chosen if each.config}
+    if len(configs) < 2:
+        return
+    _curves(chosen, {config.data.held_out_name for config in configs.values()})
+    _settings(configs)
+
+
+def _choose(run: str, others: Collection[str]) -> list[str]:
+    """Ask which runs to compare a run with. The answer is in the address."""
     # Another run has other runs to be compared with.
-    key = f"{state.COMPARED}_{row.run.name}"
-    asked = st.query_params.get_all(state.COMPARED)
-    if key not in st.session_state:
+    key = f"{state.COMPARED}_{run}"
+    place = run, st.session_state[state.VISIT]
+    came = st.session_state.get(state.COMPARISON) != place
+    st.session_state[state.COMPARISON] = place
+    asked = dict.fromkeys(st.query_params.get_all(state.COMPARED))
+    # Whoever comes back without a link finds what was chosen before.
+    if asked or not came:
         st.session_state[key] = [name for name in asked if name in others]
+
+    def follow() -> None:
+        st.query_params[state.COMPARED] = st.session_state[key]
+
     names = st.multiselect(
         "Compare with",
         others,
@@ -39,15 +58,11 @@ def compare(row: Row, rows: Sequence[Row]) -> None:
         help="Draws their curves over each other and lists the settings that differ.",
         key=key,
         persist_state="session",
+        on_change=follow,
     )
-    if names != asked:
+    if names != st.query_params.get_all(state.COMPARED):
         st.query_params[state.COMPARED] = names
-    chosen = [row, *(others[name] for name in names)]
-    configs = {each.run.name: each.config for each in chosen if each.config}
-    if len(configs) < 2:
-        return
-    _curves(chosen, {config.data.held_out_name for config in configs.values()})
-    _settings(configs)
+    return names
 
 
 def _curves(rows: Sequence[Row], held_out: set[str]) -> None:

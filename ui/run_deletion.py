@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import state
+from ui.run_table import choose
 from ui.text import literal
 from wrn.errors import WrnError
 from wrn.jobs import JobManager
@@ -27,7 +28,7 @@ def delete_button(jobs: JobManager, run: Run, *, live: bool) -> None:
                 st.error(literal(str(error)))
             else:
                 st.session_state[state.DELETED] = run.name
-                st.query_params.pop(state.RUN, None)
+                choose(None)
                 st.rerun()
 
 
@@ -71,4 +72,4 @@ def _restore(store: RunStore, name: str) -> None:
         st.error(literal(str(error)))
     else:
         st.session_state[state.DELETED] = None
-        st.query_params[state.RUN] = name
+        choose(name)

@@ -108,6 +108,15 @@ def _state(row: Row) -> str:
     return row.status.state if row.status and row.config else "damaged"
 
 
+def choose(name: str | None) -> None:
+    """Put a run into the address, or none. Others are compared with other runs."""
+    st.query_params.pop(state.COMPARED, None)
+    if name is None:
+        st.query_params.pop(state.RUN, None)
+    else:
+        st.query_params[state.RUN] = name
+
+
 def choose_row(rows: list[Row]) -> Row | None:
     """Show the runs and return the chosen one.
 
@@ -122,11 +131,7 @@ def choose_row(rows: list[Row]) -> Row | None:
 
     def follow() -> None:
         picked = st.session_state[key]["selection"]["rows"]
-        st.query_params.pop(state.COMPARED, None)
-        if picked:
-            st.query_params[state.RUN] = names[picked[0]]
-        else:
-            st.query_params.pop(state.RUN, None)
+        choose(names[picked[0]] if picked else None)
 
     st.dataframe(
         _columns(rows),

@@ -27,6 +27,8 @@ WEIGHTS = "weights"
 #: And the one that was chosen, with the number of that visit of the page.
 RUN = "run"
 COMPARED = "compared"
+#: The run that others were compared with last, and the number of that visit.
+COMPARISON = "comparison"
 CHOSEN_RUN = "chosen_run"
 #: Which runs the table lists, and the one that was deleted last.
 RUNS_SEARCH = "runs_search"
@@ -45,7 +47,7 @@ GRAPH = "graph"
 
 # The Evaluate page: its widgets, and the last result.
 UPLOAD = "upload"
-#: The uploaded weights, with the number of the visit of the page that they came on.
+#: The uploaded weights: the box forgets them when something else is shown.
 UPLOADED = "uploaded"
 EVALUATE_SOURCE = "evaluate_source"
 EVALUATE_IMAGES = "evaluate_images"

@@ -115,6 +115,7 @@ def _uploaded() -> ChosenWeights | None:
         help="Written by any Keras, 0.3 to 3, or by this program. It is read as plain "
         "numbers and never run. Nothing leaves this machine.",
         key=state.UPLOAD,
+        on_change=_forget_upload,
     )
     if upload is None:
         return _uploaded_before()
@@ -128,23 +129,22 @@ def _uploaded() -> ChosenWeights | None:
     content = upload.getbuffer()
     identity = f"SHA-256 {hashlib.sha256(content).hexdigest()}"
     chosen = ChosenWeights(upload.name[:120], identity, content=content)
-    st.session_state[state.UPLOADED] = (chosen, st.session_state[state.VISIT])
+    st.session_state[state.UPLOADED] = chosen
     return chosen
 
 
 def _uploaded_before() -> ChosenWeights | None:
-    """Return what was uploaded on an earlier visit: the browser's box is empty then."""
-    now = st.session_state[state.VISIT]
-    chosen: ChosenWeights | None
-    chosen, visit = st.session_state.get(state.UPLOADED, (None, now))
-    if chosen is None or visit == now:
-        # Nothing was uploaded yet, or it has just been removed from the box.
-        st.session_state.pop(state.UPLOADED, None)
-        return None
-    st.caption(
-        f"Uploaded before: **{literal(chosen.label)}**. Another file replaces it."
-    )
+    """Return what was uploaded, though the box has been gone since and is empty now."""
+    chosen: ChosenWeights | None = st.session_state.get(state.UPLOADED)
+    if chosen:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Uploaded before: **{literal(chosen.label)}**", width="content")
+            st.button("Remove", on_click=_forget_upload, key="remove_upload")
     return chosen
+
+
+def _forget_upload() -> None:
+    st.session_state.pop(state.UPLOADED, None)
 
 
 def _facts(report: Mapping[str, Any]) -> dict[str, str]:

@@ -192,7 +192,7 @@ def test_upload_written_by_keras(page, server, keras_file):
     expect(page.get_by_text("Traceback")).to_have_count(0)
     # The browser gave the file to this page alone; the next one has it all the same.
     page.get_by_role("link", name="Classify").click()
-    expect(page.get_by_text("Uploaded before: from keras.h5.")).to_be_visible()
+    expect(page.get_by_text("Uploaded before: from keras.h5")).to_be_visible()
     settled(page)
     expect(facts).to_contain_text("WRN-10-1")
     screenshot(page, "classify-uploaded-before")

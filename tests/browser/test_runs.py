@@ -112,15 +112,21 @@ def test_runs_are_compared(runs, page):
     cells = page.get_by_role("gridcell", include_hidden=True)
     expect(cells.get_by_text("0.05", exact=True)).to_be_attached()
     screenshot(page, "runs-comparison")
+    compared = page.get_by_role("figure", name=f"by epoch of {drawn}")
+    page.go_back()
+    expect(compared).to_have_count(0)
+    expect(page.get_by_role("figure", name="by epoch of first, second")).to_be_visible()
+    page.go_forward()
+    expect(compared).to_be_visible()
     # A link shows the same, in another session.
     visit(page, page.url)
-    expect(page.get_by_role("figure", name=f"by epoch of {drawn}")).to_be_visible()
+    expect(compared).to_be_visible()
     settled(page)
     # Another run, the newest, has other runs to be compared with: none yet.
     box = page.get_by_test_id("stDataFrame").first.bounding_box()
     page.mouse.click(box["x"] + 20, box["y"] + 52)
     expect(page.get_by_role("heading", name="slower")).to_be_visible()
-    expect(page.get_by_role("figure", name=f"by epoch of {drawn}")).to_have_count(0)
+    expect(compared).to_have_count(0)
     expect(page).to_have_url(re.compile("run=slower$"))
 
 

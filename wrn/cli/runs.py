@@ -97,7 +97,12 @@ def _summary(run: Any) -> dict[str, Any]:
     try:
         config, status = run.config(), run.status()
     except RunError as error:
-        return {"run": run.name, "state": "damaged", "error": str(error)}
+        return {
+            "run": run.name,
+            "title": run.notes().title,
+            "state": "damaged",
+            "error": str(error),
+        }
     epochs = run.metrics("epoch")
     return {
         "run": run.name,
