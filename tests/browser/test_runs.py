@@ -122,6 +122,21 @@ def test_runs_are_compared(runs, page):
     visit(page, page.url)
     expect(compared).to_be_visible()
     settled(page)
+    # On a narrow screen, too, the names of the runs leave the first title free.
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function(
+        """name => {
+            const chart = document.querySelector(
+                `[role=figure][aria-label$="${name}"]`);
+            const [legend, title] = [".legend", ".annotation"].map(
+                each => chart.querySelector(each).getBoundingClientRect());
+            return legend.width < 390 && legend.bottom <= title.top;
+        }""",
+        arg=f"by epoch of {drawn}",
+        timeout=20_000,
+    )
+    page.set_viewport_size({"width": 1280, "height": 900})
+    settled(page)
     # Another run, the newest, has other runs to be compared with: none yet.
     box = page.get_by_test_id("stDataFrame").first.bounding_box()
     page.mouse.click(box["x"] + 20, box["y"] + 52)

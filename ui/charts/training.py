@@ -142,6 +142,8 @@ def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
         dotted.
     """
     figure = _panels(f"{held_out} solid, train dotted")
+    # Above the first panel's title: names of runs are long, and the margin grows.
+    figure.update_layout(legend={"x": 0, "xanchor": "left", "y": 1.03})
     for (run, curves), color in zip(
         runs.items(), itertools.cycle(RUN_COLORS), strict=False
     ):
