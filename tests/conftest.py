@@ -82,3 +82,12 @@ def stripes() -> Dataset:
 @pytest.fixture
 def dataset():
     return stripes()
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """An empty folder for all temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder

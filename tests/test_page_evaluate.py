@@ -4,9 +4,7 @@ The network under test always answers "class 3", so its accuracy is the share of
 class 3 among the labels.
 """
 
-import gc
 import json
-import weakref
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +22,10 @@ from tests.page_weights import (
 )
 from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
-from ui.loading import inspect_weights, load_network
-from ui.weights_choice import MEBIBYTE
 from wrn import weights
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.data import Dataset, sources
-from wrn.errors import WeightsError
 from wrn.runs import RunStore
-from wrn.weights.reader import MAX_FILE_BYTES
 
 pytestmark = pytest.mark.slow
 
@@ -142,15 +136,6 @@ def test_a_link_to_weights_that_are_gone_says_so(open_page, models):
     assert app.selectbox(key="weights").value == "a"
     assert "no weights called" in app.warning[0].value
     assert "![x](" not in app.warning[0].value
-
-
-@pytest.fixture
-def temporary(tmp_path, monkeypatch) -> Path:
-    """An empty folder for all temporary files."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    return folder
 
 
 def test_upload_is_evaluated_and_leaves_no_file(open_page, images, tmp_path, temporary):
@@ -264,50 +249,6 @@ def test_upload_of_another_network_is_refused(open_page, tmp_path):
     app.file_uploader(key="upload").upload("x.h5", path.read_bytes()).run()
     assert not app.exception
     assert "Received" in app.error[0].value
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../../../etc/passwd.h5",
-        "/etc/passwd.h5",
-        "C:\\x.h5",
-        "x" * 300 + ".h5",
-        "\0.h5",
-    ],
-)
-def test_name_of_an_upload_is_never_a_path(tmp_path, temporary, name):
-    content = write_weights(tmp_path / "file").read_bytes()
-    chosen = ChosenWeights(name, "any", content=memoryview(content))
-    with chosen.file() as path:
-        assert path.parent.parent == temporary
-        assert path.read_bytes() == content
-    assert list(temporary.iterdir()) == []
-
-
-def test_server_admits_what_the_page_and_the_reader_admit():
-    limit = st.get_option("server.maxUploadSize") * MEBIBYTE
-    # The largest known file of 2016: a WRN-28-10 with its optimizer's state.
-    assert 295_571_584 < limit <= MAX_FILE_BYTES
-
-
-def test_no_cache_keeps_an_upload(tmp_path):
-    content = memoryview(write_weights(tmp_path / "file").read_bytes())
-    chosen = ChosenWeights("x.h5", "any", content=content)
-    inspect_weights(chosen.identity, chosen)
-    load_network(chosen)
-    converted(chosen)
-    kept = weakref.ref(chosen)
-    del chosen
-    gc.collect()
-    assert kept() is None
-
-
-def test_upload_is_deleted_although_reading_it_fails(temporary):
-    chosen = ChosenWeights("x.h5", "any", content=memoryview(b"x"))
-    with pytest.raises(WeightsError), chosen.file() as path:
-        weights.read(path)
-    assert list(temporary.iterdir()) == []
 
 
 def test_upload_that_is_too_large_is_refused(open_page, monkeypatch):

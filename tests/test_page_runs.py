@@ -1,8 +1,6 @@
 """The Runs page, without a browser."""
 
-import csv
 import dataclasses
-import io
 import json
 from pathlib import Path
 
@@ -20,12 +18,10 @@ from tests.training_fakes import (
     values,
     wait_for,
 )
-from ui.run_details import kept_files, metrics_csv
-from ui.run_view import epochs_done
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.jobs import manager
 from wrn.recipes import note
-from wrn.runs import Notes, Run, RunStore, Status
+from wrn.runs import Notes, RunStore
 
 pytestmark = pytest.mark.slow
 
@@ -97,11 +93,6 @@ def test_run_of_the_url_is_shown(page):
     files = list(page.dataframe[1].value["File"])
     assert {"last.weights.h5", str(Path("teachers", "1.weights.h5"))} <= set(files)
     assert "Resume training" not in buttons(page)
-
-
-def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path):
-    with pytest.raises(OSError, match="gone"):
-        kept_files(Run(tmp_path / "gone"))
 
 
 def test_curves_are_smoothed_on_request_and_stay_so(page):
@@ -392,22 +383,3 @@ def test_run_of_another_process_cannot_be_touched(page):
         assert not {"Resume training", "Pause", "Stop training"} & set(buttons(page))
     finally:
         run.release()
-
-
-def test_metrics_as_csv():
-    run = make_run("first")
-    with (run.path / "metrics.jsonl").open("a") as file:
-        file.write('{"kind": "epoch", "epo')
-    rows = list(csv.DictReader(io.StringIO(metrics_csv(run))))
-    assert len(rows) == 6
-    assert rows[2]["kind"] == "epoch"
-    assert float(rows[2]["test_accuracy"]) == 0.6
-    assert rows[0]["test_accuracy"] == ""
-
-
-def test_epochs_done():
-    progress = {"epoch": 4, "epochs": 4}
-    assert epochs_done(Status(state="running", progress=progress)) == 3
-    assert epochs_done(Status(state="finished", progress=progress)) == 4
-    assert epochs_done(Status()) == 0
-    assert CONFIG.train.epochs == 4

@@ -1,0 +1,68 @@
+"""An uploaded file: lent under a name of ours, kept by no cache, within a limit."""
+
+import gc
+import weakref
+
+import pytest
+import streamlit as st
+
+from tests.page_weights import empty_models, write_weights
+from ui.chosen_weights import ChosenWeights
+from ui.converted_download import converted
+from ui.loading import inspect_weights, load_network
+from ui.weights_choice import MEBIBYTE
+from wrn import weights
+from wrn.errors import WeightsError
+from wrn.weights.reader import MAX_FILE_BYTES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path, monkeypatch):
+    """Nothing stored, and nothing kept from other tests."""
+    empty_models(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../etc/passwd.h5",
+        "/etc/passwd.h5",
+        "C:\\x.h5",
+        "x" * 300 + ".h5",
+        "\0.h5",
+    ],
+)
+def test_name_of_an_upload_is_never_a_path(tmp_path, temporary, name):
+    content = write_weights(tmp_path / "file").read_bytes()
+    chosen = ChosenWeights(name, "any", content=memoryview(content))
+    with chosen.file() as path:
+        assert path.parent.parent == temporary
+        assert path.read_bytes() == content
+    assert list(temporary.iterdir()) == []
+
+
+def test_server_admits_what_the_page_and_the_reader_admit():
+    limit = st.get_option("server.maxUploadSize") * MEBIBYTE
+    # The largest known file of 2016: a WRN-28-10 with its optimizer's state.
+    assert 295_571_584 < limit <= MAX_FILE_BYTES
+
+
+def test_no_cache_keeps_an_upload(tmp_path):
+    content = memoryview(write_weights(tmp_path / "file").read_bytes())
+    chosen = ChosenWeights("x.h5", "any", content=content)
+    inspect_weights(chosen.identity, chosen)
+    load_network(chosen)
+    converted(chosen)
+    kept = weakref.ref(chosen)
+    del chosen
+    gc.collect()
+    assert kept() is None
+
+
+def test_upload_is_deleted_although_reading_it_fails(temporary):
+    chosen = ChosenWeights("x.h5", "any", content=memoryview(b"x"))
+    with pytest.raises(WeightsError), chosen.file() as path:
+        weights.read(path)
+    assert list(temporary.iterdir()) == []
