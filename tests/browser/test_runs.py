@@ -128,9 +128,11 @@ def test_runs_are_compared(runs, page):
         """name => {
             const chart = document.querySelector(
                 `[role=figure][aria-label$="${name}"]`);
+            // Neither is there while the chart is drawn anew.
             const [legend, title] = [".legend", ".annotation"].map(
-                each => chart.querySelector(each).getBoundingClientRect());
-            return legend.width < 390 && legend.bottom <= title.top;
+                each => chart?.querySelector(each)?.getBoundingClientRect());
+            return legend && title
+                && legend.width < 390 && legend.bottom <= title.top;
         }""",
         arg=f"by epoch of {drawn}",
         timeout=20_000,
