@@ -74,6 +74,7 @@ def test_a_rerun_leaves_the_state_of_keras_in_other_threads_alone(monkeypatch):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 def test_without_it_the_state_is_lost():
     """Streamlit still does what `ui.after_rerun` keeps it from doing."""
     code = """

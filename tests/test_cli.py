@@ -339,6 +339,7 @@ def test_estimate_asks_no_other_machine(capsys, monkeypatch):
     assert "of memory" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_measure_keeps_the_speed_for_later_estimates(capsys):
     done = wrn("train", "--measure", "--depth", "10", "--precision", "float32")
     assert done.returncode == 0, done.stderr

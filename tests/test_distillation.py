@@ -172,6 +172,7 @@ def test_a_step_descends_the_loss_of_labels_and_teacher(
     assert_first_step(session.model, before, gradients)
 
 
+@pytest.mark.slow
 def test_several_teachers_answer_with_the_mean_of_their_logits(tmp_path):
     paths = [tmp_path / f"{each}.weights.h5" for each in "abc"]
     models = [

@@ -225,6 +225,7 @@ def test_time_in_a_pause_does_not_count(tmp_path, monkeypatch):
     assert run.status().seconds == 15
 
 
+@pytest.mark.slow
 def test_job_in_use_elsewhere_is_refused(jobs, steps):
     name = jobs.submit(CONFIG).name
     wait_for(lambda: state(jobs, name) == "running")

@@ -101,7 +101,7 @@ def forward(image, weights, widths=(16, 32, 64)):
     return features @ kernel + bias
 
 
-@pytest.mark.parametrize("widen_factor", [1, 2])
+@pytest.mark.parametrize("widen_factor", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_forward_pass_equals_numpy(widen_factor, random):
     model = build_model(ModelConfig(depth=16, widen_factor=widen_factor))
     randomize(model, random)

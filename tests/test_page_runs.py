@@ -139,6 +139,7 @@ def test_compared_runs_are_in_the_address(page):
     box = page.multiselect(key="compared_first")
     assert box.value == ["third"]
     assert page.query_params["compared"] == "third"
+    assert "no run that can be read is called gone." in text_of(page)
     box.set_value(["third", "second"]).run()
     assert page.query_params["compared"] == ["third", "second"]
     # One that is removed meanwhile is neither shown nor named any more.

@@ -166,6 +166,7 @@ def test_run_of_a_dead_process_is_interrupted(store):
     assert run.status().state == "interrupted"
 
 
+@pytest.mark.slow
 def test_owned_run_is_refused_to_others_and_cannot_be_deleted(store):
     run = store.create(RunConfig(), "owned")
     run.write_status(Status(state="running"))

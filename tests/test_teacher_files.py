@@ -126,6 +126,7 @@ def statistics(kind, first):
     return GcnZca(mean=mean, matrix=np.eye(3072, dtype=np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mean-std", "gcn-zca"])
 def test_teachers_of_other_statistics_are_refused(path, kind):
     """Those of one kind are told in words, those of the other are arrays."""

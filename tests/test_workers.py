@@ -50,6 +50,7 @@ def sent_and_received(monkeypatch, line, config, run):
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resumes", [False, True])
 def test_the_others_need_no_file_of_their_own(monkeypatch, line, tmp_path, resumes):
     initial = tmp_path / "before" / "last.weights.h5"

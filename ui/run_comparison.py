@@ -9,6 +9,7 @@ from ui.charts import compare_curves
 from ui.live_chart import live_chart
 from ui.records import curves
 from ui.run_table import Row
+from ui.text import literal
 from wrn.config import RunConfig, differences
 from wrn.runs import figure
 
@@ -60,6 +61,12 @@ def _choose(run: str, others: Collection[str]) -> list[str]:
         persist_state="session",
         on_change=follow,
     )
+    missing = [name for name in asked if name not in others and name != run]
+    if missing:
+        names_of_missing = ", ".join(literal(name[:120]) for name in missing[:5])
+        st.warning(
+            f"Not compared: no run that can be read is called {names_of_missing}."
+        )
     if names != st.query_params.get_all(state.COMPARED):
         st.query_params[state.COMPARED] = names
     return names

@@ -322,7 +322,6 @@ def _stock_keras(architecture: Architecture, policy: str) -> Any:
         optimizer=keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        jit_compile=False,
     )
     return model
 

@@ -83,6 +83,7 @@ def test_batches_must_have_the_official_size(tmp_path):
     assert "data_batch_1" in message
 
 
+@pytest.mark.slow
 def test_batches_of_the_official_size(tmp_path):
     content = {b"labels": [9] * 10_000, b"data": np.full((10_000, 3072), 7, np.uint8)}
     folder = write_folder(tmp_path / "c", dict.fromkeys(BATCHES, content))

@@ -199,6 +199,7 @@ def test_parquet_is_bounded(tmp_path, monkeypatch):
     assert "at most 100 bytes" in refusal(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.cifar10
 def test_the_real_images():
     dataset = load(str(real_images()))
