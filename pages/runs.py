@@ -6,7 +6,13 @@ from ui.job_view import run_panel, watch
 from ui.navigation import require_frame
 from ui.run_comparison import compare
 from ui.run_deletion import delete_button, deleted_list, undo_line
-from ui.run_details import downloads, files, settings, tensorboard
+from ui.run_details import (
+    downloads,
+    files,
+    last_evaluation,
+    settings,
+    tensorboard,
+)
 from ui.run_notes import notes_form
 from ui.run_table import choose_row, filtered, read_rows, recall
 from ui.train_again import train_again_button
@@ -37,6 +43,7 @@ if row is None:
 
 if row.config:
     run_panel(jobs, row.run)
+    last_evaluation(row.run)
     compare(row, rows)
     with st.container(horizontal=True):
         train_again_button(row.config)

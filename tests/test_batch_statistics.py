@@ -47,8 +47,9 @@ def test_each_layer_gets_the_mean_moments_of_its_inputs(config, statistics):
     ]
     means = {layer.name: [] for layer in norms}
     variances = {layer.name: [] for layer in norms}
+    drawn = IMAGES[np.random.default_rng(0).permutation(50)]
     for first in (0, 16, 32):  # Two images are left over.
-        batch = preprocessing.apply(IMAGES[first : first + 16].astype(np.float32))
+        batch = preprocessing.apply(drawn[first : first + 16].astype(np.float32))
         # Layer by layer: each must have normalized by this batch before the next.
         for layer in norms:
             inputs = keras.Model(model.input, layer.input)(batch, training=False)
@@ -67,6 +68,25 @@ def test_each_layer_gets_the_mean_moments_of_its_inputs(config, statistics):
             np.mean(variances[layer.name], 0),
             rtol=1e-4,
         )
+
+
+def test_images_sorted_by_class_are_mixed(config):
+    """A batch of dark or of bright images alone would have no variance."""
+    images = np.repeat(np.array([0, 255], np.uint8), 64)[:, None, None, None]
+    images = np.tile(images, (1, 32, 32, 3))
+    preprocessing = fit_preprocessing("mean-std", images)
+    measured = BatchStatistics(
+        config, images, preprocessing, policy="float32", batch_size=BATCH_SIZE
+    )
+    model = build_model(config.model.replace(dropout=0.0), seed=1)
+    found = measured.of(model.trainable_variables)
+    first = model.layers[2]
+    inputs = keras.Model(model.input, first.input)(
+        preprocessing.apply(images.astype(np.float32))
+    )
+    names = [variable.path for variable in model.non_trainable_weights]
+    variance = found[names.index(first.moving_variance.path)]
+    assert (variance > 0.5 * np.var(inputs, axis=(0, 1, 2))).all()
 
 
 def test_the_training_is_left_as_it_is_and_the_answer_is_the_same_again(

@@ -84,6 +84,40 @@ def test_an_overflow_on_one_device_skips_the_step_on_all():
     )
 
 
+SUCCESSION = """
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.data import load_cached
+from wrn.devices import choose
+from wrn.randomness import image_order
+from wrn.session import Session
+
+for widen_factor in (1, 2, 1):
+    config = RunConfig(
+        model=ModelConfig(depth=10, widen_factor=widen_factor),
+        data=DataConfig(source="synthetic", limit=80),
+        train=TrainConfig(batch_size=40, precision="float32", devices="cpu:0,cpu:1"),
+    )
+    devices = choose("float32", "cpu:0,cpu:1")
+    session = Session(config, load_cached("synthetic"), devices)
+    session.step(0, image_order(0, 0, 80, 40), 0.1)
+"""
+
+
+def test_one_process_trains_one_network_after_another():
+    """TensorFlow remembers the shapes that two devices exchanged."""
+    subprocess.run(
+        [sys.executable, "-c", SUCCESSION],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=PATIENCE / 3,
+    )
+
+
 PLACES = """
 import sys
 import tensorflow as tf

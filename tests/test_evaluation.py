@@ -1,6 +1,7 @@
 """Evaluation and inference against SciPy, NumPy and stock Keras."""
 
 import csv
+import dataclasses
 import io
 
 import keras
@@ -13,7 +14,7 @@ from tests import weight_files
 from tests.conftest import striped_images
 from wrn import weights
 from wrn.config import ModelConfig
-from wrn.data import CLASS_NAMES, Dataset
+from wrn.data import CLASS_NAMES, Dataset, Images
 from wrn.errors import ConfigError, WeightsError
 from wrn.evaluation import (
     Evaluation,
@@ -322,6 +323,21 @@ def test_report_says_when_real_meets_synthetic(dataset, evaluation, metadata, no
     assert found["synthetic"] is True
     assert found["weights"] == "ours"
     assert found["accuracy"] == pytest.approx(3 / 5)
+
+
+def test_report_says_when_classes_are_missing(dataset):
+    labels = np.arange(60) % 10
+    test = Images(dataset.test.images, np.sort(labels))
+    sorted_by_class = dataclasses.replace(dataset, test=test)
+    for images, noted in ((12, "12 images measured are of 2 of the 10"), (60, "")):
+        some = Evaluation(
+            np.eye(10, dtype=np.float32)[labels[:images]],
+            test.labels[:images],
+            loss=1.0,
+        )
+        notes = " ".join(report(loaded_with({}), sorted_by_class, some, "")["notes"])
+        assert noted in notes
+        assert ("say" in notes) == bool(noted)
 
 
 def test_classes_must_be_those_of_the_images(dataset: Dataset):

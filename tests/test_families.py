@@ -255,7 +255,7 @@ def test_command_and_page_run_other_wirings(
     test = dataset.test
     theirs = programs.logits(tf_keras, model, (test.images - mean) / std)
     expected = (theirs.argmax(axis=1) == test.labels).mean()
-    monkeypatch.setitem(sources._kept, "synthetic", dataset)
+    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
 
     arguments = ("evaluate", path, "--data", "synthetic", "--no-diagnose", "--json")
     options = ("--precision", "float32", "--quiet")

@@ -1,5 +1,6 @@
 """Which parts of the library import what: the first page must be instant."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,18 @@ def imported_by(statements: str) -> set[str]:
 @pytest.mark.parametrize("module", LIGHT_MODULES)
 def test_light_modules_import_no_tensorflow(module):
     assert imported_by(f"import {module}").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "true"), ("false", "false")])
+def test_memory_of_gpus_is_left_to_others_unless_asked_otherwise(before, after):
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    environment = {key: value for key, value in os.environ.items() if key != name}
+    if before:
+        environment[name] = before
+    code = f"import os, wrn.architecture; print(os.environ['{name}'])"
+    command = [sys.executable, "-c", code]
+    told = subprocess.check_output(command, cwd=ROOT, env=environment, text=True)
+    assert told.strip() == after
 
 
 def test_describing_a_network_needs_no_tensorflow():

@@ -12,7 +12,7 @@ from wrn import execution
 from wrn.config import OutputConfig, RunConfig
 from wrn.errors import RunError
 from wrn.jobs import JobManager, manager
-from wrn.runs import RunStore
+from wrn.runs import Run, RunStore
 from wrn.training import Outcome, Progress
 
 CONFIG = RunConfig(output=OutputConfig(save_plot=False, tensorboard=False))
@@ -57,6 +57,24 @@ def jobs(tmp_path):
 
 def state(jobs, name):
     return jobs.snapshot(name).state
+
+
+def test_a_start_that_cannot_be_written_is_a_failure_with_its_reason(
+    jobs, steps, monkeypatch
+):
+    write = Run.write_status
+
+    def full(self, status):
+        if status.state == "running":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, status)
+
+    monkeypatch.setattr(Run, "write_status", full)
+    name = jobs.submit(CONFIG).name
+    wait_for(lambda: state(jobs, name) == "failed")
+    status = jobs.store.open(name).status()
+    assert "No space left" in status.error
+    assert status.advice
 
 
 def test_job_runs_and_finishes(jobs, steps):

@@ -30,7 +30,7 @@ def models(tmp_path, monkeypatch):
 
 @pytest.fixture
 def page(dataset: Dataset, monkeypatch) -> AppTest:
-    monkeypatch.setitem(sources._kept, "synthetic", dataset)
+    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
     return app.switch_page("pages/classify.py").run()
 

@@ -39,7 +39,7 @@ def models(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def images(dataset: Dataset, monkeypatch) -> np.ndarray:
     """Stand in for the synthetic images; return the labels of the test images."""
-    monkeypatch.setitem(sources._kept, "synthetic", dataset)
+    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
     return dataset.test.labels
 
 
@@ -258,7 +258,7 @@ def test_upload_that_is_too_large_is_refused(open_page, monkeypatch):
     monkeypatch.delattr("ui.weights_choice.inspect_weights")
     app.file_uploader(key="upload").upload("x.h5", bytes(1000)).run()
     assert not app.exception
-    assert "at most 320 B. Received: 1 KB" in texts(app)
+    assert "at most 450 B. Received: 1 KB" in texts(app)
 
 
 def test_weights_with_other_classes_than_the_images_are_refused(

@@ -334,6 +334,34 @@ def test_train_again_brings_every_setting(page, monkeypatch):
     assert asked == note(config, "fast")
 
 
+def test_networks_of_other_classes_are_trained_again_from_the_command_line(page):
+    config = dataclasses.replace(CONFIG, model=CONFIG.model.replace(classes=100))
+    make_run("first", config=config)
+    open_run(page, "first")
+    button = page.button(key="train_again")
+    assert button.disabled
+    assert "`python -m wrn train --classes 100`" in button.help
+
+
+def test_the_last_evaluation_is_told(page):
+    run = make_run("first")
+    told = "Last evaluation: first/last, 90.50% of 1,000 images of *Mine*"
+    open_run(page, "first")
+    assert "Last evaluation" not in text_of(page)
+    result = {"accuracy": 0.905, "images": 1000, "weights": "first/last"}
+    run.write_evaluation(result | {"data": "*Mine*", "flip": True})
+    page.run()
+    assert f"{told}, with test-time flip." in text_of(page)
+    # Edited by hand.
+    run.write_evaluation({"accuracy": "all", "images": None})
+    page.run()
+    assert "Last evaluation" not in text_of(page)
+    run.write_file("evaluation.json", b"{")
+    page.run()
+    assert not page.exception
+    assert "must have a readable evaluation.json" in text_of(page)
+
+
 def test_tensorboard_command(page):
     run = make_run("first")
     open_run(page, "first")

@@ -233,11 +233,26 @@ def test_deleted_run_makes_way_for_another_of_its_name(store):
     with pytest.raises(RunError, match="which exists"):
         store.restore("twice")
     store.delete("twice")
+    # None is lost: the last has its own name, the earlier ones a number.
+    assert store.deleted()[0] == "twice"
+    assert set(store.deleted()) == {"twice", "twice_2", "twice_3"}
+    assert [store.restore(f"twice_{n}").status().seconds for n in (2, 3)] == [1, 2]
     store.restore("twice")
     with pytest.raises(RunError, match="must be a deleted run"):
         store.restore("never")
     with pytest.raises(RunError, match="must be 1 to 100"):
         store.restore("../twice")
+
+
+def test_deleted_run_with_the_longest_name_makes_way_too(store):
+    name = "n" * 100
+    for _ in range(2):
+        store.create(RunConfig(), name).release()
+        store.delete(name)
+    assert len(store.deleted()) == 2
+    for deleted in store.deleted():
+        store.restore(deleted)
+    assert len(store.list()) == 2
 
 
 def test_deleted_run_can_be_removed_for_good(store):

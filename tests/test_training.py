@@ -18,11 +18,12 @@ from wrn.config import (
 )
 from wrn.data import Images
 from wrn.devices import choose
-from wrn.errors import ConfigError, RunError
+from wrn.errors import ConfigError, DivergedError, RunError
 from wrn.evaluation import evaluate
 from wrn.randomness import image_order, step_seed
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
+from wrn.session import Session
 from wrn.training import train
 from wrn.weights import child
 from wrn.weights.reader import MAX_WEIGHT_BYTES
@@ -118,6 +119,32 @@ def test_it_resumes_where_devices_have_another_precision(store, dataset, before,
     train(config, dataset, whole, devices=choose("float32", "cpu"))
     expected = [record["train_loss"] for record in whole.metrics("epoch")]
     np.testing.assert_allclose(losses, expected, rtol=0.02)
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_weights_that_are_no_numbers_never_replace_a_checkpoint(
+    store, dataset, monkeypatch, stops
+):
+    """Stopped before a record tells, or at the end of an epoch."""
+    run = store.create(small(), "diverges")
+    asked = iter(range(1000))
+    train(small(), dataset, run, should_stop=lambda: next(asked) == 3)
+    kept = run.last_weights.read_bytes()
+    step = Session.step
+
+    def diverging(self, *arguments):
+        figures = step(self, *arguments)
+        self.model.trainable_variables[0].assign_add([[[[np.nan] * 16] * 3] * 3] * 3)
+        return figures
+
+    monkeypatch.setattr(Session, "step", diverging)
+    asked = iter(range(1000))
+    with pytest.raises(DivergedError, match=r"finite numbers.*epoch 1"):
+        train(small(), dataset, run, should_stop=lambda: stops and next(asked) == 1)
+    assert run.last_weights.read_bytes() == kept
+    assert not run.best_weights.exists()
+    monkeypatch.undo()
+    assert train(small(), dataset, run).finished
 
 
 def test_loss_scaling_once_stood_before_the_optimizers_variables(store, dataset):

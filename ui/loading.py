@@ -12,7 +12,6 @@ from ui.chosen_weights import ChosenWeights
 from ui.text import literal
 from wrn import weights
 from wrn.data import Dataset, load_cached
-from wrn.errors import WeightsError
 
 if TYPE_CHECKING:
     from wrn.diagnosis import Diagnosis
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the weight file…")
-def inspect_weights(
-    identity: str, _chosen: ChosenWeights
-) -> tuple[dict[str, Any] | None, str]:
+def inspect_weights(identity: str, _chosen: ChosenWeights) -> dict[str, Any]:
     """Read what a weight file holds, without TensorFlow.
 
     Args:
@@ -30,13 +27,14 @@ def inspect_weights(
         _chosen: The weights.
 
     Returns:
-        What `wrn.weights.inspect` reports and "", or `None` and why not.
+        What `wrn.weights.inspect` reports.
+
+    Raises:
+        WeightsError: If the file is refused. It is read again the next time: it may
+            have been the machine, and not the file.
     """
-    try:
-        with _chosen.file() as path:
-            return weights.inspect(path), ""
-    except WeightsError as error:
-        return None, str(error)
+    with _chosen.file() as path:
+        return weights.inspect(path)
 
 
 def load_network(chosen: ChosenWeights) -> "LoadedWeights":
@@ -78,35 +76,53 @@ def load_diagnosis(
         words = f"Trying what the file does not record: {done} of {total}"
         bar.progress(done / total, words)
 
-    key = chosen.identity, source
-    lock, known = _diagnoses()
+    def find_out() -> "Diagnosis | None":
+        from wrn.diagnosis import diagnose
+
+        with chosen.file() as path:
+            return diagnose(path, dataset, on_progress=show)
+
     try:
-        with lock:
-            if key not in known:
-                known[key] = _diagnose(chosen, dataset, show)
-            if len(known) > 2:
-                known.popitem(last=False)
-            return known[key]
+        return _diagnoses().of((chosen.identity, source), find_out)
     finally:
         bar.empty()
 
 
-# Streamlit's own cache of what `_diagnose` returns would record its progress bar, and
-# could not draw it again.
+class _Diagnoses:
+    """The last diagnoses. What two visitors ask for at once is found out once.
+
+    Streamlit's own cache would record the progress bar, and could not draw it again.
+    """
+
+    MOST = 2
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, str], Diagnosis | None] = OrderedDict()
+        #: Of each file, so that nobody waits for another's.
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
+
+    def of(
+        self, key: tuple[str, str], find_out: "Callable[[], Diagnosis | None]"
+    ) -> "Diagnosis | None":
+        """Return what is known of a file and a source, found out now if it must be."""
+        with self._lock:
+            own = self._locks.setdefault(key, threading.Lock())
+        with own:
+            with self._lock:
+                if key in self._known:
+                    return self._known[key]
+            found = find_out()
+            with self._lock:
+                self._known[key] = found
+                if len(self._known) > self.MOST:
+                    self._known.popitem(last=False)
+            return found
+
+
 @st.cache_resource(show_spinner=False)
-def _diagnoses() -> tuple[
-    threading.Lock, OrderedDict[tuple[str, str], "Diagnosis | None"]
-]:
-    return threading.Lock(), OrderedDict()
-
-
-def _diagnose(
-    chosen: ChosenWeights, dataset: Dataset, show: Callable[[int, int], None]
-) -> "Diagnosis | None":
-    from wrn.diagnosis import diagnose
-
-    with chosen.file() as path:
-        return diagnose(path, dataset, on_progress=show)
+def _diagnoses() -> _Diagnoses:
+    return _Diagnoses()
 
 
 def load_images(source: str) -> Dataset:

@@ -8,9 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from ui.run_view import moment
-from ui.text import literal
+from ui.text import literal, percent
 from wrn.config import RunConfig
-from wrn.runs import Run
+from wrn.errors import RunError
+from wrn.runs import Run, figure
 from wrn.text import file_size
 
 #: Columns of the CSV file, the fields of a run's metrics.
@@ -63,6 +64,24 @@ def metrics_csv(run: Run) -> str:
     writer.writeheader()
     writer.writerows(run.metrics())
     return text.getvalue()
+
+
+def last_evaluation(run: Run) -> None:
+    """Tell what the last evaluation of all images that were asked for found."""
+    try:
+        found = run.evaluation()
+    except RunError as error:
+        st.warning(literal(str(error)))
+        return
+    accuracy, images = figure(found, "accuracy"), figure(found, "images")
+    if not found or accuracy is None or images is None:
+        return
+    flip = ", with test-time flip" if found.get("flip") is True else ""
+    st.caption(
+        f"Last evaluation: {literal(str(found.get('weights'))[:120])}, "
+        f"{percent(accuracy)} of {images:,.0f} images of "
+        f"{literal(str(found.get('data'))[:120])}{flip}."
+    )
 
 
 def settings(config: RunConfig) -> None:

@@ -9,7 +9,7 @@ from ui.loading import load_images
 from ui.pictures import enlarged
 from ui.text import literal
 from wrn.config import FULL_SIZE, DataConfig, TrainConfig
-from wrn.data import is_loaded, needs_download
+from wrn.data import is_loaded, needs_download, version
 from wrn.errors import DataError
 from wrn.pictures import data_address
 from wrn.schedule import image_size
@@ -47,7 +47,9 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
         if not is_loaded(data.source):
             load_images(data.source)
         with nullcontext() if ready else st.spinner("Loading TensorFlow…"):
-            pictures, names = _pictures(data, train.batch_size, train.seed, size)
+            pictures, names = _pictures(
+                data, version(data.source), train.batch_size, train.seed, size
+            )
     except DataError as error:
         st.error(literal(str(error)))
         return
@@ -65,7 +67,7 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
 # What else is set changes nothing in the samples.
 @st.cache_data(max_entries=16, show_spinner=False)
 def _pictures(
-    data: DataConfig, batch_size: int, seed: int, size: int
+    data: DataConfig, version: str, batch_size: int, seed: int, size: int
 ) -> tuple[list[str], list[str]]:
     """Return the enlarged samples, as addresses, and the names of their classes."""
     # Loads TensorFlow: only now.

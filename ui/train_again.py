@@ -5,15 +5,21 @@ import streamlit as st
 from ui import state
 from ui.address import carry, open_page
 from ui.forms import MOST_DROPOUT, prefill
-from wrn.config import RunConfig
+from wrn.config import ModelConfig, RunConfig
 from wrn.recipes import RECIPES
 
 
 def train_again_button(config: RunConfig) -> None:
     """Offer to train with the same settings, or with changed ones."""
+    # The form has no field for it.
+    offered = config.model.classes == ModelConfig().classes
     if st.button(
         "Train again with changes",
-        help="Opens the Train page with the settings of this run.",
+        disabled=not offered,
+        help="Opens the Train page with the settings of this run."
+        if offered
+        else f"Networks of {config.model.classes:,} classes are trained from the "
+        f"command line: `python -m wrn train --classes {config.model.classes}`",
         key="train_again",
     ):
         fill_form(config)

@@ -12,6 +12,7 @@ from ui.address import bring_back, keep
 from ui.chosen_weights import ChosenWeights
 from ui.loading import inspect_weights
 from ui.text import literal
+from wrn.errors import WeightsError
 from wrn.runs import RunStore
 from wrn.stored import Card, list_stored
 from wrn.text import file_size
@@ -54,9 +55,10 @@ def recognize(chosen: ChosenWeights) -> dict[str, Any] | None:
     Returns:
         What `wrn.weights.inspect` reports, or `None` if the file is refused.
     """
-    report, refusal = inspect_weights(chosen.identity, chosen)
-    if report is None:
-        st.error(f"**{literal(chosen.label)}:** {literal(refusal)}")
+    try:
+        report = inspect_weights(chosen.identity, chosen)
+    except WeightsError as error:
+        st.error(f"**{literal(chosen.label)}:** {literal(str(error))}")
         return None
     facts = _facts(report)
     if chosen.card and chosen.card.test_accuracy is not None:

@@ -15,8 +15,14 @@ The data flows in one direction, and so do the imports:
     evaluation       accuracy and what goes with it
     cli              python -m wrn
 
-Nothing here imports Streamlit, and this file imports nothing: `import wrn` is
+Nothing here imports Streamlit, and this file imports next to nothing: `import wrn` is
 instant.
 """
+
+import os
+
+# TensorFlow asks once, when it starts, and whichever part of the library comes first
+# may start it: GPU memory is left to other programs until it is needed.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 __version__ = "0.1.0"

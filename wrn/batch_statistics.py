@@ -56,7 +56,9 @@ class BatchStatistics:
         self._seed = config.train.seed
         self._batch_size = batch_size
         self._batches = min(STATISTICS_BATCHES, len(images) // batch_size)
-        used = images[: self._batches * batch_size]
+        # A source may be sorted by class, and a batch of one class has other means.
+        order = np.random.default_rng(0).permutation(len(images))
+        used = images[order[: self._batches * batch_size]]
         used = tf.constant(preprocessing.before(used))
 
         @traced

@@ -10,7 +10,6 @@ framework code around them, nothing but products.
 import functools
 import itertools
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import psutil
 import tensorflow as tf
 
 from wrn.architecture import Architecture, Layer, describe
@@ -74,6 +74,9 @@ def run(
     if rounds < 1:
         raise ConfigError(f"rounds must be at least 1. Received: {rounds}")
     devices = choose(precision)
+    if devices.gpus > 1:
+        # What it is compared with runs on one device, too.
+        devices = choose(precision, "gpu:0")
     dataset = load_cached(source)
     if batch_size > len(dataset.train):
         raise ConfigError(
@@ -109,6 +112,10 @@ def run(
 
 def _peak_memory() -> int:
     """Return the most bytes that this process had in memory at once."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return int(psutil.Process().memory_info().peak_wset)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # macOS counts bytes, Linux kilobytes.
     return peak if sys.platform == "darwin" else peak * 1024

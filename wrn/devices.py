@@ -89,7 +89,7 @@ def choose(
     if cluster:
         strategy = _strategy_of_workers(names, gpus)
     elif len(names) > 1:
-        strategy = tf.distribute.MirroredStrategy(names)
+        strategy = _mirrored(tuple(names))
     else:
         strategy = tf.distribute.OneDeviceStrategy(names[0])
     chosen = _best_precision(gpus) if precision == "auto" else precision
@@ -139,7 +139,6 @@ def _physical() -> list[str]:
 
 
 def _logical() -> list[str]:
-    _let_memory_grow()
     return [
         f"{kind.lower()}:{index}"
         for kind in ("CPU", "GPU")
@@ -147,9 +146,18 @@ def _logical() -> list[str]:
     ]
 
 
+@functools.cache
+def _mirrored(names: tuple[str, ...]) -> Any:
+    """Return the one strategy of several devices that this process has.
+
+    Each new one counts its collective operations from the start, and TensorFlow
+    refuses an operation whose number it knows with another shape.
+    """
+    return tf.distribute.MirroredStrategy(names)
+
+
 def _strategy_of_workers(names: list[str], gpus: list[Any]) -> Any:
     """Make the strategy of several workers, which takes every GPU that it sees."""
-    _let_memory_grow()
     tf.config.set_visible_devices(gpus, "GPU")
     if not gpus and len(names) > 1:
         raise ConfigError(
@@ -185,17 +193,6 @@ def _best_precision(gpus: list[Any]) -> str:
 def _gpu(name: str) -> Any:
     """Return the physical GPU of a name such as `gpu:1`."""
     return tf.config.list_physical_devices("GPU")[int(name.partition(":")[2])]
-
-
-@functools.cache
-def _let_memory_grow() -> None:
-    """Leave GPU memory to other programs until it is needed."""
-    for gpu in tf.config.list_physical_devices("GPU"):
-        # Refused once TensorFlow has started, which only costs the courtesy.
-        try:
-            tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:
-            return
 
 
 def _gpu_name(gpu: Any) -> str:

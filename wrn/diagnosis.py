@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn import weights
-from wrn.data import Dataset, Images
+from wrn.data import Dataset
 from wrn.evaluation import Z95
 from wrn.preprocessing import (
     GcnZca,
@@ -131,8 +131,9 @@ def diagnose(
         return None
     images = dataset.train.images
     kinds = {"recorded": recorded} if recorded else _quick(images)
-    most = ROUNDS[-1][1]
-    sample = Images(images[:most], dataset.train.labels[:most])
+    # A source may be sorted by class: then the first images are all of one.
+    order = np.random.default_rng(0).permutation(len(images))
+    sample = dataset.train.take(order[: ROUNDS[-1][1]])
     bench = Bench(sample, precision, on_progress or (lambda done, total: None))
     bench.add(kinds)
     colours = (False,) if recorded else (False, True)
@@ -140,7 +141,7 @@ def diagnose(
     # Of fewer images than an image has values whitening makes no sense.
     whitens = not recorded and len(images) > images[0].size
     if whitens and kept[0].accuracy <= WHITENING_BELOW:
-        whitening = _whitening(images[:WHITENING_IMAGES])
+        whitening = _whitening(images[order[:WHITENING_IMAGES]])
         bench.add(whitening)
         kinds |= whitening
         more = bench.round(_combinations(found, whitening, colours), FIRST_IMAGES)

@@ -218,7 +218,12 @@ def report(
         evaluation: What the network did on them.
         weights: What to call the weights.
     """
-    notes = [*loaded.notes, dataset.note, origin_note(loaded.metadata, dataset)]
+    notes = [
+        *loaded.notes,
+        dataset.note,
+        origin_note(loaded.metadata, dataset),
+        missing_note(evaluation, dataset),
+    ]
     return {
         "name": loaded.config.name,
         **evaluation.to_dict(),
@@ -253,6 +258,26 @@ def origin_note(metadata: dict[str, Any], dataset: Dataset) -> str:
     if (name := trained_on(metadata)) in ("", dataset.name):
         return ""
     return f"The weights were trained on {name} and measured on {dataset.name}."
+
+
+def missing_note(evaluation: Evaluation, dataset: Dataset) -> str:
+    """Say if some of the images were measured, and classes are missing among them.
+
+    Args:
+        evaluation: What a network did on images of the dataset.
+        dataset: All its images; they may be sorted by class.
+
+    Returns:
+        A sentence; empty if every class was measured, or has no image at all.
+    """
+    measured = len(np.unique(evaluation.labels))
+    classes = len(np.unique(dataset.test.labels))
+    if evaluation.images >= len(dataset.test) or measured >= classes:
+        return ""
+    return (
+        f"The {evaluation.images:,} images measured are of {measured} of the {classes} "
+        "classes, so the accuracy says nothing about the others. Measure all images."
+    )
 
 
 def wilson_interval(hits: int, trials: int) -> tuple[float, float]:

@@ -74,8 +74,8 @@ class Execution:
             Exception: What nobody foresaw. The status has it too.
         """
         self._counted = time.monotonic()
-        self.change(state="running", error="", advice="", traceback="")
         try:
+            self.change(state="running", error="", advice="", traceback="")
             outcome = self._train(on_progress, should_stop)
         except BaseException as error:
             failure = explain(error, self._config_if_readable())

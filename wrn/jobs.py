@@ -1,4 +1,4 @@
-"""Background training: one thread per device, a queue before it.
+"""Background training: one thread, a queue before it.
 
 The manager knows nothing of the screen. It is pinned in `sys.modules`, because
 Streamlit re-imports edited modules and can clear its caches, and each of these

@@ -37,19 +37,20 @@ def measure(precision: str = "auto", devices: str = "auto") -> Speed:
         ConfigError: If the devices cannot be set up.
     """
     chosen = choose(precision, devices)
+    batch_size = _batch_size(chosen.strategy.num_replicas_in_sync)
     config = RunConfig(
         model=NETWORK,
         data=DataConfig(source="synthetic"),
-        train=TrainConfig(batch_size=_BATCH_SIZE, precision=precision),
+        train=TrainConfig(batch_size=batch_size, precision=precision),
     )
     session = Session(config, _noise(), chosen)
-    batch = image_order(0, 0, len(session.split.train), _BATCH_SIZE)
+    batch = image_order(0, 0, len(session.split.train), batch_size)
     pace = Pace()
     began = time.monotonic()
     for number in itertools.count():
         if number >= _LEAST_STEPS and time.monotonic() - began > _SECONDS:
             break
-        with pace.measure(_BATCH_SIZE):
+        with pace.measure(batch_size):
             session.step(number, batch, 0.01)
         if number == 0:
             began = time.monotonic()  # The first step builds the computation.
@@ -61,6 +62,11 @@ def measure(precision: str = "auto", devices: str = "auto") -> Speed:
         device=chosen.description,
         updated=time.time(),
     )
+
+
+def _batch_size(replicas: int) -> int:
+    """Return the images of a step, which all replicas share alike."""
+    return max(1, _BATCH_SIZE // replicas) * replicas
 
 
 def _noise() -> Dataset:

@@ -2,13 +2,16 @@
 
 import re
 
+#: Characters of a name, at most.
+LONGEST = 100
+
 #: Neither a path nor a hidden file, on any system.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")
 
 #: The same for people; it ends "A run's name must be ...".
 RULE = (
-    "1 to 100 letters, digits, dots, dashes and underscores, the first a letter or "
-    "digit"
+    f"1 to {LONGEST} letters, digits, dots, dashes and underscores, the first a letter "
+    "or digit"
 )
 
 

@@ -376,7 +376,19 @@ class _Training:
         )
 
     def save(self, path: Path, *, resumable: bool) -> None:
-        """Write the weights; where asked for, with all that a resume needs."""
+        """Write the weights; where asked for, with all that a resume needs.
+
+        Raises:
+            DivergedError: If they are no finite numbers: the file that is there, with
+                those of an earlier time, is worth more.
+        """
+        trained = self.session.model.trainable_variables
+        if not all(np.isfinite(np.asarray(weight)).all() for weight in trained):
+            epoch = self.state.epoch + bool(self.state.step)
+            raise DivergedError(
+                "The weights must stay finite numbers. Received: NaN or infinity, in "
+                f"epoch {epoch}, with a learning rate of {self.rate or 0.0:g}"
+            )
         metadata = self.metadata | {
             "result": {
                 "epochs": self.state.epoch,

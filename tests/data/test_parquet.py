@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from tests.conftest import real_images
 from tests.data.files import refusal
-from wrn.data import CLASS_NAMES, load, parquet
+from wrn.data import CLASS_NAMES, is_loaded, load, load_cached, parquet
 
 
 def pictures(n: int, seed: int = 0) -> np.ndarray:
@@ -197,6 +198,19 @@ def test_parquet_is_bounded(tmp_path, monkeypatch):
     assert "at most 8 images. Received: 9" in refusal(tmp_path)
     monkeypatch.setattr(parquet, "MAX_FILE_BYTES", 100)
     assert "at most 100 bytes" in refusal(tmp_path)
+
+
+def test_changed_files_are_loaded_again(tmp_path):
+    write_parquet(tmp_path)
+    source = str(tmp_path)
+    first = load_cached(source)
+    assert is_loaded(source)
+    assert load_cached(source) is first
+    shard = next(tmp_path.rglob("train-*.parquet"))
+    later = shard.stat().st_mtime_ns + 1
+    os.utime(shard, ns=(later, later))
+    assert not is_loaded(source)
+    assert load_cached(source) is not first
 
 
 @pytest.mark.slow

@@ -12,7 +12,13 @@ as it should raises `DataError`, naming the file.
 """
 
 from wrn.data.dataset import CLASS_NAMES, Dataset, Images, Split, select
-from wrn.data.sources import is_loaded, load, load_cached, needs_download
+from wrn.data.sources import (
+    is_loaded,
+    load,
+    load_cached,
+    needs_download,
+    version,
+)
 
 __all__ = [
     "CLASS_NAMES",
@@ -24,4 +30,5 @@ __all__ = [
     "load_cached",
     "needs_download",
     "select",
+    "version",
 ]

@@ -13,6 +13,9 @@ EXPECTED = (
     "cifar-10-batches-py folder or of a folder in the Hugging Face Parquet layout"
 )
 
+#: Where the files may lie within the folder that is named.
+_OFFICIAL_FOLDER, _PARQUET_FOLDER = "cifar-10-batches-py", "plain_text"
+
 
 def load(source: str, on_progress: OnProgress | None = None) -> Dataset:
     """Load a data source whole into memory.
@@ -43,11 +46,14 @@ def load(source: str, on_progress: OnProgress | None = None) -> Dataset:
 _MOST_KEPT = 2
 
 _loading = threading.Lock()
-_kept: dict[str, Dataset] = {}
+#: By source and the version of it.
+_kept: dict[tuple[str, str], Dataset] = {}
 
 
 def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
     """Load a data source once for the whole process. See `load`.
+
+    It is loaded again when its files have changed.
 
     Args:
         source: As for `load`.
@@ -61,8 +67,9 @@ def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
     """
     # One loads while the others wait, rather than all at once.
     with _loading:
-        dataset = _kept.pop(source, None) or load(source, on_progress)
-        _kept[source] = dataset  # the last of the dictionary: the newest
+        key = source, version(source)
+        dataset = _kept.pop(key, None) or load(source, on_progress)
+        _kept[key] = dataset  # the last of the dictionary: the newest
         while len(_kept) > _MOST_KEPT:
             del _kept[next(iter(_kept))]
         return dataset
@@ -70,7 +77,30 @@ def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
 
 def is_loaded(source: str) -> bool:
     """Whether `load_cached` has the source in memory, and so takes no time."""
-    return source in _kept
+    return (source, version(source)) in _kept
+
+
+def version(source: str) -> str:
+    """Return what stands for the content of a source: another when its files change.
+
+    Args:
+        source: As for `load`. Whether there is such a source is not checked.
+    """
+    path = Path(os.path.expanduser(source))
+    if source in ("cifar10", "synthetic") or not os.path.exists(path):
+        return source
+    files = [path]
+    for folder in (path, path / _OFFICIAL_FOLDER, path / _PARQUET_FOLDER):
+        files += sorted([*folder.glob("*.parquet"), *folder.glob("*_batch*")])
+    return "\n".join(map(_identity, files))
+
+
+def _identity(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path}, gone"  # deleted just now; loading says so
+    return f"{path}, {status.st_mtime_ns}, {status.st_size}"
 
 
 def needs_download(source: str) -> bool:
@@ -99,10 +129,10 @@ def _load(source: str, on_progress: OnProgress) -> Dataset:
 
 
 def _load_folder(path: Path, source: str, on_progress: OnProgress) -> Dataset:
-    for folder in (path, path / "cifar-10-batches-py"):
+    for folder in (path, path / _OFFICIAL_FOLDER):
         if any((folder / name).exists() for name in official.OFFICIAL_MD5):
             return official.read_folder(folder, source, on_progress)
-    for folder in (path, path / "plain_text"):
+    for folder in (path, path / _PARQUET_FOLDER):
         if parquet.holds_shards(folder):
             return parquet.read_folder(folder, source, on_progress)
     found = sorted(entry.name for entry in path.iterdir())[:5]

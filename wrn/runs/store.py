@@ -1,5 +1,6 @@
 """The folder that holds the runs."""
 
+import itertools
 import json
 import os
 import shutil
@@ -135,8 +136,10 @@ class RunStore:
         self._forget_old()
         try:
             self._bin.mkdir(exist_ok=True)
-            # An earlier run of that name makes way.
-            shutil.rmtree(self._bin / name, ignore_errors=True)
+            if (self._bin / name).exists():
+                # An earlier run of that name makes way; it can be restored, too.
+                earlier = _free(self._bin, name)
+                (self._bin / name).rename(self._bin / earlier)
             # At once, so that nobody sees half a run.
             run.path.rename(self._bin / name)
             os.utime(self._bin / name)
@@ -199,9 +202,15 @@ class RunStore:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _free_name(self, model: ModelConfig) -> str:
-        base = f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
-        names = [base, *(f"{base}_{number}" for number in range(2, 1000))]
-        return next(name for name in names if not (self.root / name).exists())
+        return _free(self.root, f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+
+
+def _free(folder: Path, base: str) -> str:
+    """Return a name that nothing in a folder has: this one, or it with a number."""
+    # Names have an end; the number must fit.
+    numbered = (f"{base[: naming.LONGEST - 4]}_{n}" for n in itertools.count(2))
+    names = itertools.chain([base], numbered)
+    return next(name for name in names if not (folder / name).exists())
 
 
 def _checked_name(name: str) -> str:

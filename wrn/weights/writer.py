@@ -54,7 +54,8 @@ def save(
                 file[name] = array
             for name, array in (preprocessing or {}).items():
                 file[f"{PREPROCESSING_GROUP}/{name}"] = array
-        with temporary.open("rb") as written:
+        # Windows syncs only what may be written.
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
