@@ -15,7 +15,7 @@ from tests.conftest import striped_images
 from wrn import weights
 from wrn.config import ModelConfig
 from wrn.data import CLASS_NAMES, Dataset, Images
-from wrn.errors import ConfigError, WeightsError
+from wrn.errors import ConfigError, DataError, WeightsError
 from wrn.evaluation import (
     Evaluation,
     check_classes,
@@ -24,6 +24,7 @@ from wrn.evaluation import (
     report,
     wilson_interval,
 )
+from wrn.explain import classify
 from wrn.inference import BATCH_IMAGES, Classifier, cross_entropy, softmax
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd
@@ -209,11 +210,34 @@ def test_stop_after_the_first_batch(model, images):
     assert seen == [BATCH_IMAGES]
 
 
-@pytest.mark.parametrize("labels", [[], [10]])
-def test_images_that_cannot_be_evaluated_are_refused(model, labels):
-    pictures = np.zeros((len(labels), 32, 32, 3), np.uint8)
-    with pytest.raises(ConfigError, match="below 10"):
+@pytest.mark.parametrize("labels", [[], [10, 0], [-1, 0], [0], [0, 1, 2]])
+def test_labels_that_cannot_be_evaluated_are_refused(model, labels):
+    pictures = np.zeros((2 if labels else 0, 32, 32, 3), np.uint8)
+    with pytest.raises(ConfigError, match="one label each, 0 to 9"):
         evaluate(Classifier(model, PREPROCESSING), pictures, np.array(labels, np.int64))
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [np.ones((1, 32, 32, 3)), np.ones((1, 32, 32, 3), int), np.ones((1, 3), np.uint8)],
+)
+def test_images_of_another_type_or_shape_are_refused(model, pictures):
+    """Images from 0 to 1 would become black, without a word."""
+    with pytest.raises(DataError, match="must be uint8, 0 to 255"):
+        evaluate(Classifier(model, PREPROCESSING), pictures, np.array([0]))
+
+
+def test_answers_that_are_no_numbers_are_refused(images):
+    model = build_model(ModelConfig(depth=10, widen_factor=1))
+    model.layers[-1].bias.assign(np.full(10, np.inf))
+    classifier = Classifier(model, PREPROCESSING)
+    few = images.images[:3]
+    with pytest.raises(WeightsError, match="for 3 of 3 images"):
+        evaluate(classifier, few, images.labels[:3])
+    with pytest.raises(WeightsError, match="finite numbers"):
+        next(evaluate_growing(classifier, few, images.labels[:3]))
+    with pytest.raises(WeightsError, match="finite numbers"):
+        classify(classifier, few)
 
 
 # Loading

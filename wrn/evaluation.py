@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wrn.calibration import Calibration, calibration
 from wrn.data import Dataset
 from wrn.errors import ConfigError
-from wrn.inference import Classifier, cross_entropy, softmax
+from wrn.inference import Classifier, check_finite, cross_entropy, softmax
 from wrn.published import published
 from wrn.restoring import LoadedWeights, trained_on
 
@@ -146,7 +146,10 @@ def evaluate(
         flip: Whether to average each image's logits with its mirror image's.
 
     Raises:
-        ConfigError: If there are no images, or a label that the network lacks.
+        ConfigError: If there are no images, not one label each, or a label that the
+            network lacks.
+        DataError: If the images are no uint8 (n, 32, 32, 3).
+        WeightsError: If the network's answers are no finite numbers.
     """
     _check_labels(classifier, images, labels)
     return _evaluated(classifier.logits(images, on_progress, flip=flip), labels)
@@ -165,7 +168,7 @@ def evaluate_growing(
         The evaluation of the images done so far; the last one is of all.
 
     Raises:
-        ConfigError: If there are no images, or a label that the network lacks.
+        ConfigError, DataError, WeightsError: As `evaluate`.
     """
     _check_labels(classifier, images, labels)
     logits = np.empty((0, classifier.model.output_shape[-1]), np.float32)
@@ -175,6 +178,7 @@ def evaluate_growing(
 
 
 def _evaluated(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Evaluation:
+    check_finite(logits)
     return Evaluation(
         probabilities=softmax(logits),
         labels=labels,
@@ -186,11 +190,15 @@ def _check_labels(
     classifier: Classifier, images: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> None:
     classes = classifier.model.output_shape[-1]
-    if not len(images) or labels.max() >= classes:
-        received = f"labels up to {labels.max()}" if len(images) else "no images"
+    received = ""
+    if not len(images) or len(images) != len(labels):
+        received = f"{len(images):,} images and {len(labels):,} labels"
+    elif labels.min() < 0 or labels.max() >= classes:
+        received = f"labels {labels.min()} to {labels.max()}"
+    if received:
         raise ConfigError(
-            f"An evaluation needs images with labels below {classes}, the number of "
-            f"the network's classes. Received: {received}"
+            f"An evaluation needs images with one label each, 0 to {classes - 1}: the "
+            f"network has {classes} classes. Received: {received}"
         )
 
 

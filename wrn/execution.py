@@ -36,7 +36,11 @@ class Execution:
     """
 
     def __init__(
-        self, run: Run, cluster: Cluster | None = None, devices: str | None = None
+        self,
+        run: Run,
+        cluster: Cluster | None = None,
+        devices: str | None = None,
+        source: str | None = None,
     ) -> None:
         """Take a run that this process has acquired.
 
@@ -46,9 +50,12 @@ class Execution:
                 is their chief.
             devices: Where to compute this time, as `TrainConfig.devices`; `None`
                 for what the run's settings say.
+            source: Where the images are this time, as `DataConfig.source`; `None` for
+                where the run's settings say.
         """
         self._cluster = cluster
         self._devices = devices
+        self._source = source
         self.run = run
         self.status: Status = run.status()
         self._written = 0.0
@@ -77,6 +84,10 @@ class Execution:
         try:
             self.change(state="running", error="", advice="", traceback="")
             outcome = self._train(on_progress, should_stop)
+        except KeyboardInterrupt:
+            with suppress(OSError):
+                self.change(state="interrupted")
+            raise
         except BaseException as error:
             failure = explain(error, self._config_if_readable())
             # The folder may be what failed: then the status here alone tells.
@@ -119,6 +130,10 @@ class Execution:
         should_stop: Callable[[], bool] | None,
     ) -> Outcome:
         config = self.run.config()
+        if self._source is not None:
+            data = config.data.replace(source=self._source)
+            config = dataclasses.replace(config, data=data)
+        self._refuse_a_lost_checkpoint()
 
         def report(progress: Progress) -> None:
             self._progress(progress)
@@ -143,6 +158,17 @@ class Execution:
             return train(config, dataset, recorder, report, should_stop, devices)
         finally:
             recorder.close()
+
+    def _refuse_a_lost_checkpoint(self) -> None:
+        """Refuse to begin anew over what was trained.
+
+        One epoch may be recorded without one: a training killed in between.
+        """
+        if not self.run.last_weights.exists() and len(self.run.metrics("epoch")) > 1:
+            raise RunError(
+                f"A run that was trained must have its {self.run.last_weights.name} to "
+                f"resume from. Received: {self.run.name}, where it is missing"
+            )
 
     def _config_if_readable(self) -> RunConfig | None:
         try:

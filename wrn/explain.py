@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn.errors import ConfigError
-from wrn.inference import Classifier, softmax
+from wrn.inference import Classifier, check_finite, softmax
 from wrn.model import WindowAverage
 
 #: Classes that are told.
@@ -25,8 +25,14 @@ def classify(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.fl
 
     Returns:
         float32 (n, classes), each row sums to 1.
+
+    Raises:
+        DataError: If the images are of another type or shape.
+        WeightsError: If the network's answers are no finite numbers.
     """
-    return softmax(np.concatenate(list(classifier.batches(images))))
+    logits = np.concatenate(list(classifier.batches(images)))
+    check_finite(logits)
+    return softmax(logits)
 
 
 def top_classes(

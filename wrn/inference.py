@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from wrn.errors import DataError, WeightsError
 from wrn.preprocessing import Preprocessing
 from wrn.tracing import traced
 
@@ -46,7 +47,17 @@ class Classifier:
 
         Yields:
             float32 (at most BATCH_IMAGES, classes), in the order of the images.
+
+        Raises:
+            DataError: If the images are of another type or shape. TensorFlow would cut
+                numbers from 0 to 1 to zeros.
         """
+        if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3):
+            raise DataError(
+                "Images must be uint8, 0 to 255, of shape (n, 32, 32, 3); what a "
+                "network wants done to them is done here. "
+                f"Received: {images.dtype} of shape {images.shape}"
+            )
         for start in range(0, len(images), BATCH_IMAGES):
             batch = np.ascontiguousarray(images[start : start + BATCH_IMAGES])
             logits = self._forward(batch).numpy()
@@ -125,6 +136,23 @@ def cross_entropy(
         shifted -= shifted.max(axis=1, keepdims=True)
     total = np.log(np.exp(shifted).sum(axis=1))
     return np.asarray(total - shifted[np.arange(len(labels)), labels])
+
+
+def check_finite(logits: NDArray[np.float32]) -> None:
+    """Refuse answers that are no numbers.
+
+    Args:
+        logits: (n, classes).
+
+    Raises:
+        WeightsError: If there are any, as of weights too large to compute with.
+    """
+    broken = int((~np.isfinite(logits)).any(axis=1).sum())
+    if broken:
+        raise WeightsError(
+            "A network's answers must be finite numbers. Received: NaN or infinity for "
+            f"{broken:,} of {len(logits):,} images; its weights are too large"
+        )
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

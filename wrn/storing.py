@@ -53,7 +53,8 @@ def store(
             f"which is {status.state}"
         )
     folder = models_folder() if folder is None else folder
-    target = folder / f"{_checked_name(name or config.model.name)}{ENDING}"
+    name = _checked_name(config.model.name if name is None else name)
+    target = folder / f"{name}{ENDING}"
     if target.exists() and not replace:
         raise ConfigError(
             "Stored weights must have a name of their own; --name gives one, --replace "

@@ -6,6 +6,7 @@ fine, 1 failed, 2 wrong usage.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 fine, 1 failed, 2 wrong usage.
     """
+    _always_print()
     try:
         parsed = _parser().parse_args(arguments)
         code = int(parsed.command(parsed))
@@ -47,7 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("WRN_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.strerror:
+            return complain(f"{error.strerror}: {error.filename or 'a file'}", 1)
         return complain(f"{_first_line(error)} (WRN_DEBUG=1 shows where)", 1)
+
+
+def _always_print() -> None:
+    """Let nothing fail because a stream is closed, or cannot show a character."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _first_line(error: Exception) -> str:

@@ -55,10 +55,14 @@ def add_options(
         flag = "--" + _FLAGS.get(option.name, option.name).replace("_", "-")
         default = defaults.get(option.name, option.default)
         parser.set_defaults(**{f"default_{option.name}": default})
+        help = f"{option.help} (default: {_shown(default)})"
+        choices = [str(choice) for choice in option.choices or ()]
+        if not all(choice in option.help for choice in choices):
+            help = f"{', '.join(choices)}. {help}"
         settings: dict[str, Any] = {
             "dest": option.name,
             "default": None,
-            "help": f"{option.help} (default: {_shown(default)})".replace("%", "%%"),
+            "help": help.replace("%", "%%"),
         }
         if option.type is bool:
             settings["action"] = argparse.BooleanOptionalAction

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wrn.cli.arguments import command
 from wrn.cli.output import print_json, print_table
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
 
 def _classify(arguments: argparse.Namespace) -> int:
     path, _ = weights_path(arguments)
-    images = np.stack([read_picture(_content(each)) for each in arguments.pictures])
+    images = np.stack([_read(each) for each in arguments.pictures])
     start_tensorflow()
     from wrn.explain import classify, top_classes
     from wrn.restoring import load_weights
@@ -65,11 +66,18 @@ def _classify(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        return read_picture(_content(path))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(MAX_PICTURE_BYTES + 1)
     except OSError as error:
         raise DataError(
-            f"A picture must be a readable file. Received: {path}: {error.strerror}"
+            f"A picture must be a readable file. Received: {error.strerror}"
         ) from None

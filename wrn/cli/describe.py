@@ -9,6 +9,7 @@ from wrn.architecture import describe
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table, write
 from wrn.config import ModelConfig
+from wrn.errors import ConfigError
 from wrn.network_comparison import compare, network_named
 from wrn.published import published
 
@@ -36,10 +37,15 @@ def add(commands: Any) -> None:
 
 
 def _describe(arguments: argparse.Namespace) -> int:
-    if arguments.compare:
+    files = {kind: path for kind in _KINDS if (path := getattr(arguments, kind))}
+    if arguments.compare is not None:
+        if files:
+            raise ConfigError(
+                "--compare must come alone: graphs are of one network. "
+                f"Received: --compare with --{next(iter(files))}"
+            )
         return _compare(arguments)
     architecture = describe(config_of(ModelConfig, arguments))
-    files = {kind: path for kind in _KINDS if (path := getattr(arguments, kind))}
     if files:
         dot = graph.to_dot(architecture, arguments.level)
         for kind, path in files.items():
@@ -75,7 +81,8 @@ def _describe(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     """Print two networks side by side."""
-    networks = config_of(ModelConfig, arguments), network_named(arguments.compare)
+    first = config_of(ModelConfig, arguments)
+    networks = first, network_named(arguments.compare).replace(classes=first.classes)
     rows = compare(*networks)
     if arguments.json:
         print_json([vars(row) for row in rows])

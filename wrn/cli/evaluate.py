@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wrn.cli.arguments import add_options, command, config_of
-from wrn.cli.output import Bar, print_json, print_table, write
+from wrn.cli.output import Bar, check_writable, print_json, print_table, write
 from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import DataConfig, TrainConfig
@@ -53,6 +53,8 @@ def add(commands: Any) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     path, run = weights_path(arguments)
+    check_writable(arguments.csv)
+    check_writable(arguments.html)
     data = config_of(DataConfig, arguments)
     precision = config_of(TrainConfig, arguments).precision
     start_tensorflow()
@@ -84,15 +86,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     report["flip"] = arguments.flip
     if diagnosis:
         report["diagnosis"] = diagnosis.to_dict()
-    if arguments.csv:
-        write(arguments.csv, evaluation.to_csv(dataset.class_names).encode())
-    if arguments.html:
-        from wrn.html_report import to_html
-
-        page = to_html(report, evaluation, images.images)
-        write(arguments.html, page.encode())
     if run:
-        run.write_evaluation(report)
+        try:
+            run.write_evaluation(report)
+        except OSError as error:
+            report["notes"].append(
+                f"The result could not be stored with the run: {error.strerror}."
+            )
     if arguments.json:
         print_json(report)
     else:
@@ -109,6 +109,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             print(f"- {note}")
         if diagnosis:
             _print_trials(diagnosis.to_dict()["trials"])
+    if arguments.csv:
+        write(arguments.csv, evaluation.to_csv(dataset.class_names).encode())
+    if arguments.html:
+        from wrn.html_report import to_html
+
+        page = to_html(report, evaluation, images.images)
+        write(arguments.html, page.encode())
     return 0
 
 

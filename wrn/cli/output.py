@@ -1,8 +1,10 @@
 """What a command prints: reports on stdout, progress and errors on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,19 @@ def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
     for row in (header, *rows):
         cells = (cell.ljust(w) for cell, w in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def check_writable(path: Path | None) -> None:
+    """Refuse a file that could not be written, before the work for it is done.
+
+    Raises:
+        RunError: If it is a folder, or its folder is missing.
+    """
+    if path and (os.path.isdir(path) or not os.path.isdir(path.parent)):
+        raise RunError(
+            f"{path} must be a file in a folder that exists. Received: "
+            + ("a folder" if os.path.isdir(path) else "no such folder")
+        )
 
 
 def write(path: Path, content: bytes) -> None:
@@ -91,4 +106,6 @@ class ProgressBar:
         ended = progress.phase == "testing" and progress.epoch > self._said
         if self._lines and ended:
             self._said = progress.epoch
-            print(facts, file=sys.stderr, flush=True)
+            # Nobody to tell is no reason to end a training.
+            with suppress(OSError, ValueError):
+                print(facts, file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 
@@ -29,12 +30,15 @@ def start_tensorflow() -> None:
 
 
 def catch_signals() -> list[int]:
-    """Turn Ctrl-C and a polite kill into an orderly stop; a second one kills."""
+    """Turn Ctrl-C and a polite kill into an orderly stop; a second one breaks off."""
     received: list[int] = []
 
     def note(number: int, frame: Any) -> None:
         received.append(number)
         signal.signal(number, signal.default_int_handler)
+        # Not by `print`: the signal may have come amid one.
+        with suppress(OSError):
+            os.write(2, b"\nwrn: stopping after this step; again to break off\n")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)

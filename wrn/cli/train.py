@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shlex
 from typing import Any
 
 from wrn import recipes
@@ -13,7 +14,7 @@ from wrn.config import SECTIONS, RunConfig, runs_folder
 from wrn.errors import ConfigError
 
 #: Settings that may differ when a run resumes.
-_FREE_ON_RESUME = ("runs_folder", "devices")
+_FREE_ON_RESUME = ("runs_folder", "devices", "source")
 
 
 def add(commands: Any) -> None:
@@ -59,20 +60,25 @@ def _train(arguments: argparse.Namespace) -> int:
     }
     config = recipes.note(RunConfig(**sections), recipe.name)
     store = RunStore(runs_folder(config.output))
+    if arguments.resume and not arguments.run:
+        raise ConfigError(
+            "--resume must come with --run NAME, the run to resume. "
+            "Received: --resume alone"
+        )
     if arguments.estimate or arguments.measure:
+        if arguments.resume:
+            config = store.open(arguments.run).config()
         return _estimate(config, store, arguments)
     workers = cluster()
     if workers and not workers.chief:
         return _follow(config, arguments, workers)
     if arguments.resume:
-        if not arguments.run:
-            raise ConfigError(
-                "--resume must come with --run NAME, the run to resume. "
-                "Received: --resume alone"
-            )
         run = store.open(arguments.run)
         run.acquire()
         _refuse_changes(arguments, run.config())
+        # Other workers wait to be told by one that trains.
+        if not workers and run.is_complete():
+            return _tell(run, arguments, _result(run))
     else:
         run = store.create(config, arguments.run)
     return _execute(run, arguments, workers)
@@ -118,35 +124,51 @@ def _execute(run: Any, arguments: argparse.Namespace, workers: Cluster | None) -
 
     stopped = catch_signals()
     with ProgressBar(quiet=arguments.quiet) as bar:
-        execution = Execution(run, workers, devices=arguments.devices)
+        execution = Execution(
+            run, workers, devices=arguments.devices, source=arguments.source
+        )
         outcome = execution.execute(bar.show, should_stop=lambda: bool(stopped))
+    return _tell(run, arguments, dataclasses.asdict(outcome))
+
+
+def _result(run: Any) -> dict[str, Any]:
+    """Return what the training of a run that is complete has told at its end."""
+    from wrn.runs import figure
+
     status = run.status()
-    report = {
-        "run": run.name,
-        "name": run.config().model.name,
-        "finished": outcome.finished,
-        "epochs": outcome.epochs,
-        "test_accuracy": outcome.test_accuracy,
-        "best_accuracy": outcome.best_accuracy,
-        "seconds": status.seconds,
-        "device": outcome.device,
-        "weights": str(run.last_weights),
-        "data": str(run.config().data.source),
+    accuracies = ("test_accuracy", "best_accuracy")
+    return {
+        "finished": True,
+        "epochs": int(figure(status.progress, "epochs") or 0),
+        **{name: figure(status.progress, name) for name in accuracies},
+        "device": status.device,
     }
+
+
+def _tell(run: Any, arguments: argparse.Namespace, result: dict[str, Any]) -> int:
+    """Report how a training ended, and give the run back."""
+    config, seconds = run.config(), run.status().seconds
     run.release()
+    report = {"run": run.name, "name": config.model.name, **result}
+    report |= {
+        "seconds": seconds,
+        "weights": str(run.last_weights),
+        "data": arguments.source or config.data.source,
+    }
     if arguments.json:
         print_json(report)
     else:
-        accuracy = outcome.test_accuracy
+        accuracy = report["test_accuracy"]
         print(
-            f"{report['name']}: {outcome.epochs} epochs, "
+            f"{report['name']}: {report['epochs']} epochs, "
             f"{'no accuracy yet' if accuracy is None else f'accuracy {accuracy:.2%}'}, "
             f"in {run.path}"
         )
-    if not outcome.finished:
-        return complain(
-            f"stopped; go on with: python -m wrn train --run {run.name} --resume", 1
-        )
+    if not report["finished"]:
+        again = ["python", "-m", "wrn", "train", "--run", run.name, "--resume"]
+        if arguments.runs_folder is not None:
+            again += ["--runs-folder", arguments.runs_folder]
+        return complain(f"stopped; go on with: {shlex.join(again)}", 1)
     return 0
 
 
@@ -170,7 +192,8 @@ def _follow(config: RunConfig, arguments: argparse.Namespace, workers: Cluster) 
 def _refuse_changes(arguments: argparse.Namespace, config: RunConfig) -> None:
     """Refuse to resume a run with other settings than it was begun with.
 
-    It may go on elsewhere, though: in a folder that was moved, on other devices.
+    It may go on elsewhere, though: in a folder that was moved, on other devices, with
+    the same images in another place.
     """
     if arguments.recipe not in (None, config.recipe):
         raise ConfigError(

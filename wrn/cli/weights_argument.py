@@ -1,12 +1,13 @@
 """The argument that names weights: a file or a run."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
 from wrn.cli.arguments import add_options, config_of
 from wrn.config import OutputConfig, runs_folder
-from wrn.errors import RunError
+from wrn.errors import ConfigError, RunError
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +33,22 @@ def weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
 
     Raises:
         RunError: If there is neither a file nor a run of that name.
+        ConfigError: If the best weights are asked for, and a file is named.
     """
     from wrn.runs import RunStore
 
     path = Path(arguments.weights)
-    if path.is_file():
+    if os.path.isfile(path):
+        if arguments.best:
+            raise ConfigError(
+                "--best must come with a run, which has more than one file of weights. "
+                f"Received: --best with the file {path}"
+            )
         return path, None
     store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
     try:
+        if not arguments.weights.strip():
+            raise RunError("A run has a name.")
         try:
             run = store.open(arguments.weights)
         except RunError:
@@ -52,9 +61,9 @@ def weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
             f"Received: {arguments.weights}"
         ) from None
     weights = run.best_weights if arguments.best else run.last_weights
-    if not weights.is_file():
+    if weights not in run.weights:
         raise RunError(
-            f"Run {run.name} must have {weights.name}, which the first epoch leaves. "
-            "Received: none yet"
+            f"Run {run.name} must have {weights.name}, which an epoch leaves unless "
+            "--checkpoints said otherwise. Received: none"
         )
     return weights, run

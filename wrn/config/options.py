@@ -230,9 +230,9 @@ def expectation(option: Option) -> str:
     }
     words = nouns[option.type]
     if option.maximum is not None:
-        words += f", {option.minimum:g} to {option.maximum:g}"
+        words += f", {option.minimum:.12g} to {option.maximum:.12g}"
     elif option.below is not None:
-        words += f", at least {option.minimum:g} and below {option.below:g}"
+        words += f", at least {option.minimum:.12g} and below {option.below:.12g}"
     elif option.minimum is not None:
-        words += f", at least {option.minimum:g}"
+        words += f", at least {option.minimum:.12g}"
     return words + (" or nothing" if option.optional else "")

@@ -56,7 +56,8 @@ class Run:
     @property
     def weights(self) -> list[Path]:
         """The weight files that exist, last first."""
-        return [p for p in (self.last_weights, self.best_weights) if p.is_file()]
+        # os.path, unlike Path, answers for a folder that may not be looked into.
+        return [p for p in (self.last_weights, self.best_weights) if os.path.isfile(p)]
 
     # Settings and status
 
@@ -109,6 +110,16 @@ class Run:
         if status.state in LIVE_STATES and not self.is_owned():
             return replace(status, state="interrupted")
         return status
+
+    def is_complete(self) -> bool:
+        """Whether all epochs that its settings ask for are done.
+
+        Raises:
+            RunError: If settings or status are damaged.
+        """
+        status = self.status()
+        done = figure(status.progress, "epochs") or 0
+        return status.state == "finished" and self.config().train.epochs <= done
 
     def write_status(self, status: Status) -> None:
         """Replace the status, atomically."""

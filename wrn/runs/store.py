@@ -49,19 +49,7 @@ class RunStore:
             RunError: If the name is not usable or taken, or the folder cannot be
                 written.
         """
-        name = name or self._free_name(config.model)
-        path = self.root / _checked_name(name)
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
-        except OSError as error:
-            if path.exists():
-                raise RunError(
-                    "A new run must have a name of its own. "
-                    f"Received: {name}, which exists"
-                ) from None
-            raise self._not_writable(error) from None
-        run = Run(path)
+        run = Run(self._new_folder(config.model, name))
         try:
             run.acquire()
             run.write_file("config.json", config.to_json().encode())
@@ -69,9 +57,26 @@ class RunStore:
         except (OSError, RunError) as error:
             # Half a run would only block its name.
             run.release()
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(run.path, ignore_errors=True)
             raise self._not_writable(error) from None
         return run
+
+    def _new_folder(self, model: ModelConfig, name: str | None) -> Path:
+        while True:
+            path = self.root / _checked_name(name or self._free_name(model))
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+                path.mkdir()
+                return path
+            except OSError as error:
+                if not os.path.lexists(path):
+                    raise self._not_writable(error) from None
+                # A name that nobody chose can be another one.
+                if name:
+                    raise RunError(
+                        "A new run must have a name of its own. "
+                        f"Received: {name}, which exists"
+                    ) from None
 
     def open(self, name: str) -> Run:
         """Find a run by its name.
@@ -93,9 +98,7 @@ class RunStore:
         paths = [
             path
             for path in self.root.iterdir()
-            if path.is_dir()
-            and naming.is_name(path.name)
-            and ((path / "config.json").exists() or (path / "status.json").exists())
+            if path.is_dir() and naming.is_name(path.name) and _holds_a_run(path)
         ]
         return [Run(path) for path in sorted(paths, key=_made, reverse=True)]
 
@@ -203,6 +206,15 @@ class RunStore:
 
     def _free_name(self, model: ModelConfig) -> str:
         return _free(self.root, f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+
+
+def _holds_a_run(path: Path) -> bool:
+    """Whether a folder is one of a run; one that cannot be looked into may be."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return True
+    return "config.json" in names or "status.json" in names
 
 
 def _free(folder: Path, base: str) -> str:

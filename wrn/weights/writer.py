@@ -7,8 +7,11 @@ of a preprocessing that has some; and in the checkpoints of a training the group
 `optimizer` and `training`.
 """
 
+import errno
 import json
+import math
 import os
+import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +23,9 @@ from numpy.typing import NDArray
 
 from wrn.weights.formats import PREPROCESSING_GROUP
 from wrn.weights.recognition import Recognized
+
+#: What a file takes beside its arrays: names, and gaps between them.
+_OVERHEAD_BYTES = 2**20
 
 #: Root attribute that holds the metadata.
 METADATA_ATTRIBUTE = "wrn"
@@ -43,7 +49,11 @@ def save(
         metadata: Plain JSON types.
         extras: More arrays, by their path within the file.
         preprocessing: The arrays of the preprocessing, by their names.
+
+    Raises:
+        OSError: If there is no room for it, or the folder cannot be written.
     """
+    _check_room(path.parent, model, {**(extras or {}), **(preprocessing or {})})
     # Keras insists on the ending; the leading dot keeps the file out of listings.
     temporary = path.with_name(f".{uuid.uuid4().hex}.weights.h5")
     try:
@@ -60,6 +70,18 @@ def save(
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _check_room(folder: Path, model: Any, extras: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse to begin what does not fit: amid it the HDF5 library crashes at the end.
+
+    Raises:
+        OSError: If there is no room.
+    """
+    needed = _OVERHEAD_BYTES + sum(array.nbytes for array in extras.values())
+    needed += sum(4 * math.prod(weight.shape) for weight in model.weights)
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def fill(model: Any, recognized: Recognized) -> None:

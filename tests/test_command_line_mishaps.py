@@ -1,0 +1,256 @@
+"""What goes wrong around the command line: closed streams, lost files, full disks."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.training_fakes import CONFIG, make_run
+from wrn import execution
+from wrn.cli import main
+from wrn.cli.output import ProgressBar
+from wrn.execution import Execution
+from wrn.runs import RunStore
+from wrn.training import Outcome, Progress
+
+COMPLETE = {
+    "phase": "training",
+    "epoch": 4,
+    "epochs": 4,
+    "test_accuracy": 0.55,
+    "best_accuracy": 0.6,
+}
+
+
+def snapshot(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def untrainable(monkeypatch):
+    """Fail if a training begins."""
+
+    def train(*arguments):
+        raise AssertionError("a training has begun")
+
+    monkeypatch.setattr(execution, "train", train)
+
+
+def test_a_run_that_is_complete_is_told_and_not_touched(capsys, untrainable):
+    run = make_run("first", progress=COMPLETE)
+    before = snapshot(run.path)
+    assert main(["train", "--run", "first", "--resume", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["finished"] is True
+    assert (told["epochs"], told["test_accuracy"], told["seconds"]) == (4, 0.55, 3700)
+    assert snapshot(run.path) == before
+    assert not run.is_owned()
+
+
+def test_a_run_whose_epochs_were_raised_is_not_complete():
+    run = make_run("first", progress=COMPLETE | {"epochs": 3})
+    assert CONFIG.train.epochs == 4
+    assert not run.is_complete()
+
+
+def test_what_was_trained_is_never_begun_anew(capsys, untrainable):
+    run = make_run("first", "stopped")
+    run.last_weights.unlink()
+    best, metrics = run.best_weights.read_bytes(), run.metrics()
+    assert main(["train", "--run", "first", "--resume"]) == 1
+    assert "must have its last.weights.h5" in capsys.readouterr().err
+    assert (run.best_weights.read_bytes(), run.metrics()) == (best, metrics)
+
+
+def test_a_training_goes_on_with_images_that_moved(monkeypatch, capsys):
+    seen = []
+
+    def train(config, dataset, *others):
+        seen.append((config.data.source, dataset))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execution, "train", train)
+    monkeypatch.setattr(execution, "load_cached", lambda source: f"images of {source}")
+    run = make_run("first", "stopped")
+    assert main(["train", "--run", "first", "--resume", "--data", "elsewhere"]) == 1
+    assert seen == [("elsewhere", "images of elsewhere")]
+    # A second Ctrl-C is no failure.
+    assert run.status().state == "interrupted"
+    assert run.status().error == ""
+    assert capsys.readouterr().err.strip() == "wrn: interrupted"
+
+
+def test_the_way_to_go_on_names_another_folder(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "my runs"
+    stopped = Outcome(False, 0, None, None, "")
+    monkeypatch.setattr(Execution, "execute", lambda *a, **k: stopped)
+    monkeypatch.setattr("wrn.cli.train.start_tensorflow", lambda: None)
+    monkeypatch.setattr("wrn.cli.train.catch_signals", list)
+    words = ["train", "--run", "one", "--runs-folder", str(folder), "--quiet"]
+    assert main(words) == 1
+    said = capsys.readouterr().err.strip()
+    assert said.endswith(f"--run one --resume --runs-folder '{folder}'")
+
+
+def test_an_estimate_is_of_the_run_that_resumes(capsys):
+    make_run("first")
+    assert main(["train", "--run", "first", "--resume", "--estimate", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == CONFIG.model.name
+
+
+def test_one_folder_that_may_not_be_looked_into_hides_no_run(monkeypatch, capsys):
+    make_run("first")
+    closed = make_run("closed").path
+    listdir, open_file = os.listdir, type(closed).read_text
+
+    def refused(path, *arguments):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def listed(path):
+        return refused(path) if path == closed else listdir(path)
+
+    def read(path, *arguments):
+        return refused(path) if path.parent == closed else open_file(path, *arguments)
+
+    monkeypatch.setattr(os, "listdir", listed)
+    monkeypatch.setattr(type(closed), "read_text", read)
+    assert main(["runs", "--json"]) == 0
+    states = {run["run"]: run["state"] for run in json.loads(capsys.readouterr().out)}
+    assert states == {"first": "finished", "closed": "damaged"}
+
+
+def test_names_that_nobody_chose_never_collide(monkeypatch):
+    store = RunStore()
+    taken = store.create(CONFIG)
+    taken.release()
+    names = iter([taken.name, taken.name, "free"])
+    monkeypatch.setattr(store, "_free_name", lambda model: next(names))
+    run = store.create(CONFIG)
+    run.release()
+    assert run.name == "free"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("describe --compare WRN-16-4 --dot x.dot", 2, "--compare with --dot"),
+        ("describe --compare=", 2, "named by its depth and widen factor"),
+        (
+            "evaluate models/WRN-10-1.weights.h5 --best",
+            2,
+            "must come with a run",
+        ),
+        ("evaluate first --csv .", 1, "Received: a folder"),
+        ("evaluate first --html nowhere/x.html", 1, "Received: no such folder"),
+        ("classify first README.md", 1, "README.md: A picture must be"),
+        ("classify first nowhere.png", 1, "nowhere.png: A picture must be"),
+        ("train --seed 2147483648", 2, "0 to 2147483647"),
+        ("store first --name=", 2, "Received: ''"),
+    ],
+)
+def test_refusals(words, code, said, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    make_run("first")
+    assert main(words.split()) == code
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert shown.out == ""
+
+
+def test_a_second_network_has_as_many_classes_as_the_first(capsys):
+    words = "describe --classes 100 --depth 16 --widen-factor 4 --compare WRN-16-4"
+    assert main([*words.split(), "--json"]) == 0
+    parameters, *_ = json.loads(capsys.readouterr().out)
+    assert parameters["ratio"] == 1
+
+
+def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys):
+    def full(*arguments):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr(RunStore, "list", full)
+    assert main(["runs"]) == 1
+    said = capsys.readouterr().err
+    assert said == "wrn: No space left on device: somewhere\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell")
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&-"])
+def test_closed_streams_are_no_error(streams):
+    command = f"{sys.executable} -m wrn describe {streams}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_character_that_cannot_be_shown_is_escaped():
+    words = [sys.executable, "-m", "wrn", "describe", "--compare", "WRN-10-1"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, cwd=ROOT, env=ascii_only, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert rb"\u2013" in done.stdout
+
+
+def test_a_progress_that_nobody_takes_ends_no_training(monkeypatch):
+    class Broken:
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            raise BrokenPipeError
+
+    with ProgressBar(quiet=False) as bar:
+        monkeypatch.setattr(sys, "stderr", Broken())
+        bar.show(Progress(phase="testing", epoch=1, epochs=2, steps=3, step=3))
+
+
+def test_a_package_that_is_missing_is_named():
+    # Without site-packages.
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "wrn", "describe"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "must be installed, as requirements.txt says" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_found_out_before_a_file_is_begun(tmp_path, monkeypatch):
+    from wrn import weights
+    from wrn.config import ModelConfig
+    from wrn.model import build_model
+
+    model = build_model(ModelConfig(depth=10, widen_factor=1))
+    path = tmp_path / "mine.weights.h5"
+    room = types.SimpleNamespace(free=4 * model.count_params() + 2**20 + 99)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: room)
+    weights.save(path, model, {})
+    before = path.read_bytes()
+    with pytest.raises(OSError, match="No space left"):
+        weights.save(path, model, {}, {"more": np.zeros(25, np.float32)})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_the_first_signal_says_what_happens():
+    code = (
+        "import os, signal; from wrn.cli.process import catch_signals; "
+        "stopped = catch_signals(); os.kill(os.getpid(), signal.SIGTERM); "
+        "print(stopped)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout == f"[{int(signal.SIGTERM)}]\n"
+    assert "stopping after this step" in done.stderr
