@@ -46,10 +46,12 @@ def untrainable(monkeypatch):
 def test_a_run_that_is_complete_is_told_and_not_touched(capsys, untrainable):
     run = make_run("first", progress=COMPLETE)
     before = snapshot(run.path)
-    assert main(["train", "--run", "first", "--resume", "--json"]) == 0
+    words = ["train", "--run", "first", "--resume", "--data", "/elsewhere", "--json"]
+    assert main(words) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["finished"] is True
     assert (told["epochs"], told["test_accuracy"], told["seconds"]) == (4, 0.55, 3700)
+    assert told["data"] == CONFIG.data.source
     assert snapshot(run.path) == before
     assert not run.is_owned()
 
@@ -87,6 +89,14 @@ def test_a_training_goes_on_with_images_that_moved(monkeypatch, capsys):
     assert capsys.readouterr().err.strip() == "wrn: interrupted"
 
 
+def test_images_that_moved_need_a_checkpoint_that_knows_them(capsys, untrainable):
+    run = RunStore().create(CONFIG, "young")
+    run.release()
+    words = ["train", "--run", "young", "--resume", "--data", "elsewhere"]
+    assert main(words) == 1
+    assert "must come with a checkpoint" in capsys.readouterr().err
+
+
 def test_the_way_to_go_on_names_another_folder(monkeypatch, capsys, tmp_path):
     folder = tmp_path / "my runs"
     stopped = Outcome(False, 0, None, None, "")
@@ -94,15 +104,19 @@ def test_the_way_to_go_on_names_another_folder(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("wrn.cli.train.start_tensorflow", lambda: None)
     monkeypatch.setattr("wrn.cli.train.catch_signals", list)
     words = ["train", "--run", "one", "--runs-folder", str(folder), "--quiet"]
-    assert main(words) == 1
+    assert main([*words, "--devices", "cpu", "--data", "synthetic"]) == 1
     said = capsys.readouterr().err.strip()
-    assert said.endswith(f"--run one --resume --runs-folder '{folder}'")
+    options = f"--runs-folder '{folder}' --devices cpu --data synthetic"
+    assert said.endswith(f"--run one --resume {options}")
 
 
 def test_an_estimate_is_of_the_run_that_resumes(capsys):
     make_run("first")
     assert main(["train", "--run", "first", "--resume", "--estimate", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == CONFIG.model.name
+    words = ["train", "--run", "first", "--resume", "--estimate", "--depth", "40"]
+    assert main(words) == 2
+    assert "depth must be" in capsys.readouterr().err
 
 
 def test_one_folder_that_may_not_be_looked_into_hides_no_run(monkeypatch, capsys):
@@ -182,9 +196,16 @@ def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell")
-@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&-"])
+@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&-", "<&- 2>&-"])
 def test_closed_streams_are_no_error(streams):
-    command = f"{sys.executable} -m wrn describe {streams}"
+    # What a command does to them before it loads TensorFlow, too.
+    code = (
+        "import sys; from wrn.cli import main, process; "
+        "code = main(['describe']); sys.modules['tensorflow'] = Fake = type(sys)('f'); "
+        "Fake.config = Fake; Fake.list_physical_devices = list; "
+        "process.start_tensorflow(); sys.exit(code)"
+    )
+    command = f'{sys.executable} -c "{code}" {streams}'
     done = subprocess.run(
         ["sh", "-c", command], cwd=ROOT, capture_output=True, text=True
     )

@@ -88,7 +88,7 @@ SUCCESSION = """
 import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
+    [tf.config.LogicalDeviceConfiguration()] * 3,
 )
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import load_cached
@@ -96,13 +96,15 @@ from wrn.devices import choose
 from wrn.randomness import image_order
 from wrn.session import Session
 
-for widen_factor in (1, 2, 1):
+for widen_factor, names in (
+    (1, "cpu:0,cpu:1"), (2, "cpu:1,cpu:0"), (1, "cpu:1,cpu:2"), (1, "cpu:0,cpu:1"),
+):
     config = RunConfig(
         model=ModelConfig(depth=10, widen_factor=widen_factor),
         data=DataConfig(source="synthetic", limit=80),
-        train=TrainConfig(batch_size=40, precision="float32", devices="cpu:0,cpu:1"),
+        train=TrainConfig(batch_size=40, precision="float32", devices=names),
     )
-    devices = choose("float32", "cpu:0,cpu:1")
+    devices = choose("float32", names)
     session = Session(config, load_cached("synthetic"), devices)
     session.step(0, image_order(0, 0, 80, 40), 0.1)
 """

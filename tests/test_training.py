@@ -121,11 +121,15 @@ def test_it_resumes_where_devices_have_another_precision(store, dataset, before,
     np.testing.assert_allclose(losses, expected, rtol=0.02)
 
 
+@pytest.mark.parametrize("trained", [True, False])
 @pytest.mark.parametrize("stops", [True, False])
 def test_weights_that_are_no_numbers_never_replace_a_checkpoint(
-    store, dataset, monkeypatch, stops
+    store, dataset, monkeypatch, stops, trained
 ):
-    """Stopped before a record tells, or at the end of an epoch."""
+    """Stopped before a record tells, or at the end of an epoch.
+
+    In 16 bits the steps with NaN are left out, but not what batch norm averages.
+    """
     run = store.create(small(), "diverges")
     asked = iter(range(1000))
     train(small(), dataset, run, should_stop=lambda: next(asked) == 3)
@@ -134,7 +138,9 @@ def test_weights_that_are_no_numbers_never_replace_a_checkpoint(
 
     def diverging(self, *arguments):
         figures = step(self, *arguments)
-        self.model.trainable_variables[0].assign_add([[[[np.nan] * 16] * 3] * 3] * 3)
+        variables = [v for v in self.model.weights if v.trainable == trained]
+        broken = next(v for v in variables if "seed" not in v.path)
+        broken.assign(np.full(broken.shape, np.nan))
         return figures
 
     monkeypatch.setattr(Session, "step", diverging)

@@ -1,7 +1,7 @@
 """The devices that a training or an evaluation runs on, and their precision."""
 
-import functools
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +24,12 @@ _POLICIES = {
     "bfloat16": "mixed_bfloat16",
     "float16": "mixed_float16",
 }
+
+_making = threading.Lock()
+_strategies: dict[frozenset[str], Any] = {}
+
+#: More groups of devices than a strategy has.
+_KEYS_OF_A_STRATEGY = 100
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def choose(
     if cluster:
         strategy = _strategy_of_workers(names, gpus)
     elif len(names) > 1:
-        strategy = _mirrored(tuple(names))
+        strategy = _mirrored(names)
     else:
         strategy = tf.distribute.OneDeviceStrategy(names[0])
     chosen = _best_precision(gpus) if precision == "auto" else precision
@@ -146,14 +152,20 @@ def _logical() -> list[str]:
     ]
 
 
-@functools.cache
-def _mirrored(names: tuple[str, ...]) -> Any:
-    """Return the one strategy of several devices that this process has.
+def _mirrored(names: list[str]) -> Any:
+    """Return the one strategy of these devices that this process has.
 
-    Each new one counts its collective operations from the start, and TensorFlow
-    refuses an operation whose number it knows with another shape.
+    Each new one counts its groups of devices and their operations from the same start,
+    and TensorFlow refuses a number that it knows of other devices or shapes: so there
+    is one for each set of devices, which begins where no other has come to.
     """
-    return tf.distribute.MirroredStrategy(names)
+    key = frozenset(names)
+    with _making:
+        if key not in _strategies:
+            kind = tf.distribute.MirroredStrategy
+            kind._collective_key_base = _KEYS_OF_A_STRATEGY * len(_strategies)
+            _strategies[key] = kind(names)
+        return _strategies[key]
 
 
 def _strategy_of_workers(names: list[str], gpus: list[Any]) -> Any:

@@ -129,10 +129,7 @@ class Execution:
         on_progress: Callable[[Progress], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> Outcome:
-        config = self.run.config()
-        if self._source is not None:
-            data = config.data.replace(source=self._source)
-            config = dataclasses.replace(config, data=data)
+        config = self._config()
         self._refuse_a_lost_checkpoint()
 
         def report(progress: Progress) -> None:
@@ -160,19 +157,34 @@ class Execution:
             recorder.close()
 
     def _refuse_a_lost_checkpoint(self) -> None:
-        """Refuse to begin anew over what was trained.
+        """Refuse to begin anew over what was trained, and with other images.
 
         One epoch may be recorded without one: a training killed in between.
         """
-        if not self.run.last_weights.exists() and len(self.run.metrics("epoch")) > 1:
+        if self.run.last_weights.exists():
+            return
+        if self._source not in (None, self.run.config().data.source):
+            raise RunError(
+                "Images in another place must come with a checkpoint, which tells if "
+                f"they are the same. Received: {self.run.name}, which has none yet"
+            )
+        if len(self.run.metrics("epoch")) > 1:
             raise RunError(
                 f"A run that was trained must have its {self.run.last_weights.name} to "
                 f"resume from. Received: {self.run.name}, where it is missing"
             )
 
+    def _config(self) -> RunConfig:
+        """Return the settings, with where the images are this time."""
+        config = self.run.config()
+        if self._source is None:
+            return config
+        data = config.data.replace(source=self._source)
+        return dataclasses.replace(config, data=data)
+
     def _config_if_readable(self) -> RunConfig | None:
         try:
-            return self.run.config()
+            return self._config()
         except RunError:
             return None
 

@@ -206,6 +206,9 @@ def test_changed_files_are_loaded_again(tmp_path):
     first = load_cached(source)
     assert is_loaded(source)
     assert load_cached(source) is first
+    # What lies beside them is none of them.
+    (tmp_path / "notes.txt").write_text("Mine.")
+    assert is_loaded(source)
     shard = next(tmp_path.rglob("train-*.parquet"))
     later = shard.stat().st_mtime_ns + 1
     os.utime(shard, ns=(later, later))

@@ -52,7 +52,7 @@ def add_options(
     for option in options(section):
         if only and option.name not in only:
             continue
-        flag = "--" + _FLAGS.get(option.name, option.name).replace("_", "-")
+        flag = flag_of(option.name)
         default = defaults.get(option.name, option.default)
         parser.set_defaults(**{f"default_{option.name}": default})
         help = f"{option.help} (default: {_shown(default)})"
@@ -73,6 +73,11 @@ def add_options(
             settings["nargs"] = "*"
             settings["metavar"] = "float"
         group.add_argument(flag, **settings)
+
+
+def flag_of(name: str) -> str:
+    """Return the option that sets a field."""
+    return "--" + _FLAGS.get(name, name).replace("_", "-")
 
 
 def _shown(default: Any) -> str:

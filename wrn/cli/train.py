@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from wrn import recipes
-from wrn.cli.arguments import add_options, command, given
+from wrn.cli.arguments import add_options, command, flag_of, given
 from wrn.cli.output import ProgressBar, complain, print_json
 from wrn.cli.process import catch_signals, start_tensorflow
 from wrn.cluster import Cluster, cluster
@@ -68,6 +68,10 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.estimate or arguments.measure:
         if arguments.resume:
             config = store.open(arguments.run).config()
+            _refuse_changes(arguments, config)
+            devices = arguments.devices or config.train.devices
+            train = config.train.replace(devices=devices)
+            config = dataclasses.replace(config, train=train)
         return _estimate(config, store, arguments)
     workers = cluster()
     if workers and not workers.chief:
@@ -153,7 +157,7 @@ def _tell(run: Any, arguments: argparse.Namespace, result: dict[str, Any]) -> in
     report |= {
         "seconds": seconds,
         "weights": str(run.last_weights),
-        "data": arguments.source or config.data.source,
+        "data": config.data.source,
     }
     if arguments.json:
         print_json(report)
@@ -166,8 +170,9 @@ def _tell(run: Any, arguments: argparse.Namespace, result: dict[str, Any]) -> in
         )
     if not report["finished"]:
         again = ["python", "-m", "wrn", "train", "--run", run.name, "--resume"]
-        if arguments.runs_folder is not None:
-            again += ["--runs-folder", arguments.runs_folder]
+        for name in _FREE_ON_RESUME:
+            if (value := getattr(arguments, name)) is not None:
+                again += [flag_of(name), value]
         return complain(f"stopped; go on with: {shlex.join(again)}", 1)
     return 0
 

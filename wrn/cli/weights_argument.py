@@ -62,8 +62,9 @@ def weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
         ) from None
     weights = run.best_weights if arguments.best else run.last_weights
     if weights not in run.weights:
+        unless = " unless --checkpoints says otherwise" if arguments.best else ""
         raise RunError(
-            f"Run {run.name} must have {weights.name}, which an epoch leaves unless "
-            "--checkpoints said otherwise. Received: none"
+            f"Run {run.name} must have {weights.name}, which an epoch leaves{unless}. "
+            "Received: none that can be read"
         )
     return weights, run

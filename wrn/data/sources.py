@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from wrn.data import download, official, parquet, synthetic
@@ -89,10 +90,14 @@ def version(source: str) -> str:
     path = Path(os.path.expanduser(source))
     if source in ("cifar10", "synthetic") or not os.path.exists(path):
         return source
-    files = [path]
-    for folder in (path, path / _OFFICIAL_FOLDER, path / _PARQUET_FOLDER):
-        files += sorted([*folder.glob("*.parquet"), *folder.glob("*_batch*")])
-    return "\n".join(map(_identity, files))
+    if os.path.isfile(path):
+        return _identity(path)
+    files: list[Path] = []
+    # A folder that may not be looked into is refused in words when it is loaded.
+    with suppress(OSError):
+        for folder in (path, path / _OFFICIAL_FOLDER, path / _PARQUET_FOLDER):
+            files += sorted([*folder.glob("*.parquet"), *folder.glob("*_batch*")])
+    return "\n".join(map(_identity, files)) or source
 
 
 def _identity(path: Path) -> str:

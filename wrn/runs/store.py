@@ -141,7 +141,7 @@ class RunStore:
             self._bin.mkdir(exist_ok=True)
             if (self._bin / name).exists():
                 # An earlier run of that name makes way; it can be restored, too.
-                earlier = _free(self._bin, name)
+                earlier = _free(name, self._bin, self.root)
                 (self._bin / name).rename(self._bin / earlier)
             # At once, so that nobody sees half a run.
             run.path.rename(self._bin / name)
@@ -205,7 +205,8 @@ class RunStore:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _free_name(self, model: ModelConfig) -> str:
-        return _free(self.root, f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+        base = f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+        return _free(base, self.root)
 
 
 def _holds_a_run(path: Path) -> bool:
@@ -217,12 +218,16 @@ def _holds_a_run(path: Path) -> bool:
     return "config.json" in names or "status.json" in names
 
 
-def _free(folder: Path, base: str) -> str:
-    """Return a name that nothing in a folder has: this one, or it with a number."""
+def _free(base: str, *folders: Path) -> str:
+    """Return a name that nothing in the folders has: this one, or it with a number."""
     # Names have an end; the number must fit.
     numbered = (f"{base[: naming.LONGEST - 4]}_{n}" for n in itertools.count(2))
     names = itertools.chain([base], numbered)
-    return next(name for name in names if not (folder / name).exists())
+    return next(
+        name
+        for name in names
+        if not any((folder / name).exists() for folder in folders)
+    )
 
 
 def _checked_name(name: str) -> str:
