@@ -36,7 +36,6 @@ if not rows:
 recall(rows)
 row = choose_row(filtered(rows))
 if row is None:
-    st.caption("Choose a run by the box at the left of its row.")
     watch(jobs, epochs=True)
     deleted_list(jobs.store)
     st.stop()

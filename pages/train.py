@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from ui import state
 from ui.estimate_view import estimate_line
 from ui.job_view import current_run, run_panel
 from ui.navigation import require_frame
-from ui.train_form import run_form, start_button
+from ui.train_form import acknowledge, run_form, start_button
 from wrn.jobs import manager
 
 require_frame()
@@ -14,7 +15,8 @@ st.title("Train")
 st.caption("Choose the settings of a training, start it and watch the network learn.")
 
 jobs = manager()
-with st.expander("New training", expanded=not jobs.live()):
+acknowledge(jobs)
+with st.expander("New training", key=state.FORM, on_change="rerun"):
     # One place for all that comes and goes above the button: were the button's own to
     # move, the browser would draw it anew and might lose a click.
     with st.container():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -18,6 +19,7 @@ from tests.training_fakes import (
     values,
     wait_for,
 )
+from ui.text import percent
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.jobs import manager
 from wrn.recipes import note
@@ -326,12 +328,34 @@ def test_train_again_brings_every_setting(page, monkeypatch):
     # Only a browser stays there by itself.
     page.switch_page("pages/train.py").run()
     taken = []
+
     # The one of the process, whose class a test before may have imported anew.
-    monkeypatch.setattr(manager(), "submit", lambda config, name: taken.append(config))
+    def submit(config, name):
+        taken.append(config)
+        return SimpleNamespace(name="next")
+
+    monkeypatch.setattr(manager(), "submit", submit)
     buttons(page)["Start training"].click().run()
     assert not page.exception
     (asked,) = taken
     assert asked == note(config, "fast")
+
+
+def test_a_search_without_a_hit_shows_no_empty_table(page):
+    make_run("first")
+    page.run()
+    page.text_input(key="runs_search").set_value("nothing").run()
+    assert not page.exception
+    assert "No run matches." in text_of(page)
+    assert not page.dataframe
+
+
+def test_table_and_figures_round_alike(page):
+    """Half a hundredth goes to the even neighbour, in Python as in the table."""
+    make_run("first", progress={"test_accuracy": 0.98125, "best_accuracy": 0.98125})
+    open_run(page, "first")
+    (shown,) = page.dataframe[0].value["Last"]
+    assert f"{shown}%" == percent(0.98125)
 
 
 def test_networks_of_other_classes_are_trained_again_from_the_command_line(page):
@@ -345,7 +369,7 @@ def test_networks_of_other_classes_are_trained_again_from_the_command_line(page)
 
 def test_the_last_evaluation_is_told(page):
     run = make_run("first")
-    told = "Last evaluation: first/last, 90.50% of 1,000 images of *Mine*"
+    told = "Last evaluation: first/last, 90.50% on 1,000 images (*Mine*)"
     open_run(page, "first")
     assert "Last evaluation" not in text_of(page)
     result = {"accuracy": 0.905, "images": 1000, "weights": "first/last"}

@@ -358,8 +358,43 @@ def test_second_training_waits_and_can_be_removed(page, training):
     assert "second" in text_of(page)
     assert "Queue" in text_of(page)
     buttons(page)["Remove"].click().run()
-    assert RunStore().open("second").status().state == "stopped"
+    # It never began: nothing is left of it but what "Bring back" needs.
+    assert RunStore().deleted() == ("second",)
+    assert len(RunStore().list()) == 1
     assert [job.name for job in manager().live()] != []
+
+
+def form_is_open(page):
+    return page.session_state["form"]
+
+
+def test_the_form_folds_at_a_start_and_not_at_an_end(page, training):
+    page.run()
+    assert form_is_open(page)
+    page.text_input(key="run_name").set_value("mine")
+    start(page, training)
+    assert not form_is_open(page)
+    assert page.text_input(key="run_name").value == ""
+    # Unfolded for the next one, it stays; and a toast tells that it waits.
+    page.session_state["form"] = True
+    buttons(page)["Add to the queue"].click().run()
+    assert form_is_open(page)
+    assert "was added to the queue" in page.toast[0].value
+    page.session_state["form"] = False
+    for job in manager().live():
+        manager().stop(job.name)
+    wait_for(lambda: not manager().live())
+    page.run()
+    assert not form_is_open(page)
+
+
+def test_number_out_of_bounds_holds_the_start_back(page):
+    page.run()
+    recipe = page.selectbox(key="recipe").value
+    page.number_input(key=f"train_{recipe}_epochs").set_value(0).run()
+    assert not page.exception
+    assert "epochs must be" in page.error[0].value
+    assert buttons(page)["Start training"].disabled
 
 
 def test_failure_is_said_in_words(page, training):

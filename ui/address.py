@@ -52,16 +52,16 @@ def keep(*keys: str) -> None:
         st.session_state[_kept(key)] = (st.session_state[key], _visit())
 
 
-def carry(values: Mapping[str, Any]) -> None:
-    """Set widgets of the page that is opened next, by their keys."""
-    for key, value in values.items():
-        st.session_state[_kept(key)] = (value, None)
+def open_page(file: str, parameters: Mapping[str, Any] | None = None) -> None:
+    """Open another page.
 
-
-def open_page(file: str) -> None:
-    """Open another page."""
+    Args:
+        file: The page's file.
+        parameters: What widgets in its address are set to, by their keys.
+    """
+    texts = {key: str(value) for key, value in (parameters or {}).items()}
     # Without the empty parameters Streamlit refuses to drop those of bound widgets.
-    st.switch_page(file, query_params={})
+    st.switch_page(file, query_params=texts)
 
 
 def _kept(key: str) -> str:

@@ -117,7 +117,8 @@ def _metrics(result: Evaluated) -> None:
     if result.card_accuracy is not None:
         shown["On its card"] = (
             f"{result.card_accuracy:.2%}",
-            "What the card beside the stored weights says, of all test images.",
+            "What the card beside the stored weights says, of all test images"
+            + (" with test-time flip." if report["flip"] else "."),
         )
     if report["published"] and not report["synthetic"]:
         best, *_ = report["published"]
@@ -254,9 +255,8 @@ def _gallery(result: Evaluated) -> None:
         (evaluation.predictions, predicted and names.index(predicted)),
     )
     shown = order[:GALLERY_IMAGES]
-    st.caption(
-        f"{len(shown):,} of {len(order):,} images." if len(order) else "There are none."
-    )
+    counts = {0: "There are none.", 1: "1 image."}
+    st.caption(counts.get(len(order), f"{len(shown):,} of {len(order):,} images."))
     with st.grid("auto", min_column_width=110, key="images"):
         for index in shown.tolist():
             true = names[evaluation.labels[index]]

@@ -192,10 +192,11 @@ def _ask(option: Option, value: Any, key: str) -> Any:
         # A number input can be emptied only if it started empty.
         st.session_state.setdefault(common["key"], value)
         value = None
-    # An excluded upper bound is left to the config, which says so in words.
-    return st.number_input(
-        min_value=option.minimum, max_value=option.maximum, value=value, **common
-    )
+    if option.type is int:
+        common["step"] = 1
+    # Bounds are left to the config, which says so in words: beyond a bound of its own
+    # the box would keep the number to itself, and the page go on with the last one.
+    return st.number_input(value=value, **common)
 
 
 def _is_short(option: Option) -> bool:

@@ -236,7 +236,7 @@ def _queue(jobs: JobManager, shown: Run) -> None:
                 )
                 st.button(
                     "Remove",
-                    on_click=jobs.stop,
+                    on_click=jobs.remove,
                     args=(job.name,),
                     key=f"remove_{job.name}",
                 )

@@ -12,6 +12,7 @@ from ui.loading import load_diagnosis, load_images, load_network
 from wrn.config import DataConfig
 from wrn.data import select
 from wrn.runs import Run
+from wrn.stored import Card
 
 
 def measure(chosen: ChosenWeights, data: DataConfig, *, flip: bool = False) -> None:
@@ -59,7 +60,7 @@ def measure(chosen: ChosenWeights, data: DataConfig, *, flip: bool = False) -> N
             time.monotonic() - start,
             chosen.identity,
             diagnosis,
-            chosen.card.test_accuracy if chosen.card else None,
+            _on_card(chosen.card, flip=flip),
         )
         low, high = evaluation.interval
         bar.progress(
@@ -67,6 +68,12 @@ def measure(chosen: ChosenWeights, data: DataConfig, *, flip: bool = False) -> N
             f"{evaluation.images:,} of {len(images):,} images · accuracy so far "
             f"{evaluation.accuracy:.1%} ({low:.1%} – {high:.1%})",
         )
+
+
+def _on_card(card: Card | None, *, flip: bool) -> float | None:
+    if card is None:
+        return None
+    return card.test_accuracy_flip if flip else card.test_accuracy
 
 
 def _keep(run: Run, result: dict[str, Any]) -> None:

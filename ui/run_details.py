@@ -79,8 +79,8 @@ def last_evaluation(run: Run) -> None:
     flip = ", with test-time flip" if found.get("flip") is True else ""
     st.caption(
         f"Last evaluation: {literal(str(found.get('weights'))[:120])}, "
-        f"{percent(accuracy)} of {images:,.0f} images of "
-        f"{literal(str(found.get('data'))[:120])}{flip}."
+        f"{percent(accuracy)} on {images:,.0f} images "
+        f"({literal(str(found.get('data'))[:120])}){flip}."
     )
 
 

@@ -122,6 +122,9 @@ def choose_row(rows: list[Row]) -> Row | None:
 
     The URL says which it is (`?run=NAME`); a click on a row changes the URL.
     """
+    if not rows:
+        st.caption("No run matches.")
+        return None
     names = [row.run.name for row in rows]
     chosen = st.query_params.get(state.RUN)
     # Rows are chosen by number: another list is another table.
@@ -136,8 +139,12 @@ def choose_row(rows: list[Row]) -> Row | None:
     st.dataframe(
         _columns(rows),
         column_config={
+            "Title": st.column_config.TextColumn(width=160),
             "Accuracy": st.column_config.LineChartColumn(
-                help="Accuracy on the images held out, by epoch.", y_min=0, y_max=1
+                help="Accuracy on the images held out, by epoch.",
+                width=100,
+                y_min=0,
+                y_max=1,
             ),
             **{
                 name: st.column_config.NumberColumn(format="%.2f%%")
@@ -157,12 +164,15 @@ def choose_row(rows: list[Row]) -> Row | None:
     st.session_state[state.CHOSEN_RUN] = (chosen, st.session_state[state.VISIT])
     if chosen and not start:
         st.warning(f"There is no run called {literal(chosen[:120])} here.")
+    if not start:
+        st.caption("Choose a run by the box at the left of its row.")
     return rows[start[0]] if start else None
 
 
 def _percentage(fraction: float | None) -> float | None:
     """Return a number of percent: the column's own format would drop a last zero."""
-    return None if fraction is None else 100 * fraction
+    # Rounded as everywhere else: the browser rounds halves up.
+    return None if fraction is None else round(100 * fraction, 2)
 
 
 def _recipe(config: RunConfig) -> str:

@@ -16,7 +16,7 @@ from ui.records import curves
 from ui.state import LOG, LOG_LOSS, SMOOTHING
 from ui.text import literal, percent
 from wrn.config import DataConfig, RunConfig
-from wrn.runs import Run, Status, figure
+from wrn.runs import LIVE_STATES, Run, Status, figure
 from wrn.text import duration
 
 CURVES_HEIGHT = 560
@@ -123,7 +123,12 @@ def run_curves(run: Run, config: RunConfig, status: Status, records: list[Any]) 
     """Draw the curves of a run. They keep the reader's zoom while points come."""
     drawn = curves(records, figure(status.progress, "steps"))
     if not any(len(places) for places, _ in drawn.values()):
-        st.caption("The curves begin with the first steps.")
+        live = status.state in LIVE_STATES
+        st.caption(
+            "The curves begin with the first steps."
+            if live
+            else "There are no curves: it ended before its first steps."
+        )
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="large"):
         smoothing = st.slider(

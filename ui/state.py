@@ -79,3 +79,8 @@ OUTPUT = "output"
 TRAIN_SOURCE = "train_source"
 RECIPE = "recipe"
 RUN_NAME = "run_name"
+#: Whether the form is unfolded, and the visit for which that was decided.
+FORM = "form"
+FORM_VISIT = "form_visit"
+#: What was just submitted: the run's name, and whether it waits.
+SUBMITTED = "submitted"

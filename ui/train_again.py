@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import state
-from ui.address import carry, open_page
+from ui.address import open_page
 from ui.forms import MOST_DROPOUT, prefill
 from wrn.config import ModelConfig, RunConfig
 from wrn.recipes import RECIPES
@@ -23,19 +23,17 @@ def train_again_button(config: RunConfig) -> None:
         key="train_again",
     ):
         fill_form(config)
-        open_page("pages/train.py")
-
-
-def fill_form(config: RunConfig) -> None:
-    """Set every widget of the Train page to a run's setting."""
-    recipe = config.recipe if config.recipe in RECIPES else next(iter(RECIPES))
-    carry(
-        {
+        network = {
             state.DEPTH: config.model.depth,
             state.WIDEN_FACTOR: config.model.widen_factor,
             state.DROPOUT: min(config.model.dropout, MOST_DROPOUT),
         }
-    )
+        open_page("pages/train.py", network)
+
+
+def fill_form(config: RunConfig) -> None:
+    """Set the widgets of the Train page to a run's settings, but for the network's."""
+    recipe = config.recipe if config.recipe in RECIPES else next(iter(RECIPES))
     st.session_state[state.RECIPE] = recipe
     st.session_state[state.TRAIN_SOURCE] = config.data.source
     st.session_state[state.RUN_NAME] = ""

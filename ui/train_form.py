@@ -111,6 +111,22 @@ def _recipe() -> Recipe:
     return chosen
 
 
+def acknowledge(jobs: JobManager) -> None:
+    """Unfold the form where nothing is trained, fold it at a start; tell of the queue.
+
+    It is decided on arrival and at a start: a training that ends leaves the page alone.
+    """
+    name, waits = st.session_state.pop(state.SUBMITTED, ("", False))
+    if name:
+        st.session_state[state.RUN_NAME] = ""
+    if waits:
+        st.toast(f"{literal(name)} was added to the queue.")
+    visit = st.session_state[state.VISIT]
+    if st.session_state.get(state.FORM_VISIT) != visit or (name and not waits):
+        st.session_state[state.FORM] = not jobs.live()
+    st.session_state[state.FORM_VISIT] = visit
+
+
 def start_button(jobs: JobManager, config: RunConfig | None) -> None:
     """Offer to start the training, or to queue it behind the one that runs."""
     waiting = bool(jobs.live())
@@ -130,10 +146,11 @@ def start_button(jobs: JobManager, config: RunConfig | None) -> None:
             )
     if pressed and config:
         try:
-            jobs.submit(config, st.session_state[state.RUN_NAME].strip() or None)
+            run = jobs.submit(config, st.session_state[state.RUN_NAME].strip() or None)
         except WrnError as error:
             st.error(literal(str(error)))
         else:
+            st.session_state[state.SUBMITTED] = run.name, waiting
             st.rerun()
 
 

@@ -211,6 +211,18 @@ class JobManager:
                 self._queue.remove(job)
                 job._settle()
 
+    def remove(self, name: str) -> None:
+        """Take a job out of the queue; a run that never began is deleted.
+
+        Like every deleted run it can be restored. A job that has begun by now stops.
+        """
+        self.stop(name)
+        run = self.store.open(name)
+        if not run.weights and not run.metrics():
+            # Refused where it has just begun.
+            with suppress(RunError):
+                self.store.delete(name)
+
     def move(self, name: str, places: int) -> None:
         """Move a job that waits within the queue.
 

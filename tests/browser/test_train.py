@@ -88,6 +88,9 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     toasts = page.get_by_test_id("stToast")
     expect(toasts.filter(has_text=": stopped").first).to_be_visible()
     expect(state(page, "stopped")).to_be_visible()
+    # The run stays in view: the form unfolds on the next visit, not at the end.
+    form = page.get_by_test_id("stExpander").filter(has_text="New training")
+    expect(form.locator("details").first).not_to_have_attribute("open", "")
     name = page.get_by_role("heading", name=re.compile("^WRN-10-1_")).inner_text()
     press(page, "Resume training")
     # What was opened while it prepared stays open when it begins.

@@ -1,6 +1,6 @@
 """The figures of an evaluation and of one image's classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ from ui.charts.style import NO_ZOOM, TEST_COLOR, TRAIN_COLOR, empty_figure
 
 #: Up to this many classes the cells of a confusion matrix carry their numbers.
 CLASSES_WITH_NUMBERS = 20
+
+#: A bar of a smaller share has its label beside it.
+_SHORTEST_WITH_LABEL = 0.15
 
 
 def confusion_matrix(matrix: npt.ArrayLike, class_names: Sequence[str]) -> go.Figure:
@@ -92,14 +95,18 @@ def per_class_accuracy(
         orientation="h",
         marker={"color": TRAIN_COLOR},
         texttemplate="%{x:.1%}",
-        # A bar of no length has no inside to write in.
-        textposition=["outside" if value == 0 else "auto" for value in values],
+        textposition=_label_places(values),
         textangle=0,
         hovertemplate="<b>%{y}</b>: %{x:.2%}<extra></extra>",
     )
     figure.update_xaxes(title_text="Accuracy", range=[0, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
     return figure
+
+
+def _label_places(shares: Iterable[float]) -> list[str]:
+    """Return where each bar's label stands: in a short one it would be too small."""
+    return ["outside" if share < _SHORTEST_WITH_LABEL else "auto" for share in shares]
 
 
 def top_classes(top: Sequence[tuple[str, float]]) -> go.Figure:
@@ -119,7 +126,7 @@ def top_classes(top: Sequence[tuple[str, float]]) -> go.Figure:
         orientation="h",
         marker_color=TRAIN_COLOR,
         text=[f"{share:.1%}" for share in shares],
-        textposition="auto",
+        textposition=_label_places(shares),
         textangle=0,
         hovertemplate="<b>%{y}</b>: %{x:.2%}<extra></extra>",
     )

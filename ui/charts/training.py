@@ -215,13 +215,15 @@ def _curve(
 ) -> go.Scatter:
     """Draw one quantity on a panel, smoothed before it is thinned out."""
     x, y = curves[quantity]
+    # A rate that steps is left few of many points.
+    few = len(x) <= POINTS_WITH_MARKERS
     x, y = decimate(x, smoothed(y, smoothing) if smoothing else y, limit)
     number = "%{y:.2%}" if axis == "y2" else "%{y:.4~g}"
     return go.Scatter(
         x=compact(x),
         y=compact(y),
         yaxis=axis,
-        mode="lines+markers" if len(x) <= POINTS_WITH_MARKERS else "lines",
+        mode="lines+markers" if few else "lines",
         marker={"size": 5},
         hovertemplate=f"{label}: {number}<extra></extra>",
         **style,
