@@ -109,9 +109,12 @@ def test_the_result_as_files(page, server):
     screenshot(page, "evaluate-report")
 
 
-def test_an_evaluation_is_stopped_and_keeps_its_part(page, server):
-    # The slowest of the stored ones: seconds are left for the click.
-    visit(page, f"{server.url}/evaluate?weights=WRN-16-4")
+def test_an_evaluation_is_stopped_and_keeps_its_part(page, server, home):
+    # A network that takes seconds for the images, so that they are left for the click.
+    name = "WRN-16-4"
+    shutil.copy(ROOT / "models" / f"{name}.weights.h5", home / "models")
+    visit(page, f"{server.url}/evaluate?weights={name}")
+    expect(page.locator(".st-key-recognized")).to_contain_text(name)
     choose(page, "How many", "All")
     page.get_by_text("Test-time flip", exact=True).click()
     page.get_by_role("button", name="Evaluate", exact=True).click()
