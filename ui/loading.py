@@ -11,7 +11,7 @@ import streamlit as st
 from ui.chosen_weights import ChosenWeights
 from ui.text import literal
 from wrn import weights
-from wrn.data import Dataset, load_cached, version
+from wrn.data import Dataset, load_cached, source_version
 
 if TYPE_CHECKING:
     from wrn.diagnosis import Diagnosis
@@ -83,7 +83,7 @@ def load_diagnosis(
             return diagnose(path, dataset, on_progress=show)
 
     try:
-        return _diagnoses().of((chosen.identity, version(source)), find_out)
+        return _diagnoses().of((chosen.identity, source_version(source)), find_out)
     finally:
         bar.empty()
 

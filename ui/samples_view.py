@@ -9,7 +9,7 @@ from ui.loading import load_images
 from ui.pictures import enlarged
 from ui.text import literal
 from wrn.config import FULL_SIZE, DataConfig, TrainConfig
-from wrn.data import is_loaded, needs_download, version
+from wrn.data import is_loaded, needs_download, source_version
 from wrn.errors import DataError
 from wrn.pictures import data_address
 from wrn.schedule import image_size
@@ -48,7 +48,7 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
             load_images(data.source)
         with nullcontext() if ready else st.spinner("Loading TensorFlow…"):
             pictures, names = _pictures(
-                data, version(data.source), train.batch_size, train.seed, size
+                data, source_version(data.source), train.batch_size, train.seed, size
             )
     except DataError as error:
         st.error(literal(str(error)))

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,6 +12,7 @@ from ui.chosen_weights import ChosenWeights
 from ui.loading import inspect_weights
 from ui.text import literal
 from wrn.errors import WeightsError
+from wrn.files import identity
 from wrn.runs import RunStore
 from wrn.stored import Card, list_stored
 from wrn.text import file_size
@@ -77,14 +77,12 @@ def recognize(chosen: ChosenWeights) -> dict[str, Any] | None:
 def _known_files() -> dict[str, ChosenWeights]:
     """Return the stored weights and those of the runs by their label."""
     files = [
-        ChosenWeights(
-            stored.name, _identity(stored.path), stored.path, card=stored.card
-        )
+        ChosenWeights(stored.name, identity(stored.path), stored.path, card=stored.card)
         for stored in list_stored()
     ] + [
         ChosenWeights(
             f"{run.name}/{path.name.partition('.')[0]}",
-            _identity(path),
+            identity(path),
             path,
             run=run,
         )
@@ -92,14 +90,6 @@ def _known_files() -> dict[str, ChosenWeights]:
         for path in reversed(run.weights)
     ]
     return {file.label: file for file in files}
-
-
-def _identity(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError:
-        return f"{path}, gone"  # deleted just now; reading it says so
-    return f"{path}, {status.st_mtime_ns}, {status.st_size}"
 
 
 def _warn_of_a_stale_link(labels: list[str]) -> None:

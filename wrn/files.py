@@ -1,4 +1,4 @@
-"""Files that are replaced whole, so that no reader sees half of one."""
+"""Files: replaced whole, so that no reader sees half of one; told apart by change."""
 
 import os
 import uuid
@@ -16,3 +16,12 @@ def replace_file(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def identity(path: Path) -> str:
+    """Return what stands for a file's content: another when the file changes."""
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path}, gone"  # deleted just now; reading it says so
+    return f"{path}, {status.st_mtime_ns}, {status.st_size}"

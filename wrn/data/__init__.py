@@ -17,7 +17,7 @@ from wrn.data.sources import (
     load,
     load_cached,
     needs_download,
-    version,
+    source_version,
 )
 
 __all__ = [
@@ -30,5 +30,5 @@ __all__ = [
     "load_cached",
     "needs_download",
     "select",
-    "version",
+    "source_version",
 ]

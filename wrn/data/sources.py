@@ -8,6 +8,7 @@ from pathlib import Path
 from wrn.data import download, official, parquet, synthetic
 from wrn.data.dataset import Dataset, OnProgress
 from wrn.errors import DataError
+from wrn.files import identity
 
 EXPECTED = (
     "cifar10, synthetic, or the path of cifar-10-python.tar.gz, of a "
@@ -68,7 +69,7 @@ def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
     """
     # One loads while the others wait, rather than all at once.
     with _loading:
-        key = source, version(source)
+        key = source, source_version(source)
         dataset = _kept.pop(key, None) or load(source, on_progress)
         _kept[key] = dataset  # the last of the dictionary: the newest
         while len(_kept) > _MOST_KEPT:
@@ -78,10 +79,10 @@ def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
 
 def is_loaded(source: str) -> bool:
     """Whether `load_cached` has the source in memory, and so takes no time."""
-    return (source, version(source)) in _kept
+    return (source, source_version(source)) in _kept
 
 
-def version(source: str) -> str:
+def source_version(source: str) -> str:
     """Return what stands for the content of a source: another when its files change.
 
     Args:
@@ -91,21 +92,13 @@ def version(source: str) -> str:
     if source in ("cifar10", "synthetic") or not os.path.exists(path):
         return source
     if os.path.isfile(path):
-        return _identity(path)
+        return identity(path)
     files: list[Path] = []
     # A folder that may not be looked into is refused in words when it is loaded.
     with suppress(OSError):
         for folder in (path, path / _OFFICIAL_FOLDER, path / _PARQUET_FOLDER):
             files += sorted([*folder.glob("*.parquet"), *folder.glob("*_batch*")])
-    return "\n".join(map(_identity, files)) or source
-
-
-def _identity(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError:
-        return f"{path}, gone"  # deleted just now; loading says so
-    return f"{path}, {status.st_mtime_ns}, {status.st_size}"
+    return "\n".join(map(identity, files)) or source
 
 
 def needs_download(source: str) -> bool:
