@@ -1,7 +1,6 @@
 """Evaluates weights while the person watches the result grow."""
 
 import time
-from typing import Any
 
 import streamlit as st
 
@@ -11,7 +10,6 @@ from ui.evaluation_view import Evaluated
 from ui.loading import load_diagnosis, load_images, load_network
 from wrn.config import DataConfig
 from wrn.data import select
-from wrn.runs import Run
 from wrn.stored import Card
 
 
@@ -34,7 +32,7 @@ def measure(chosen: ChosenWeights, data: DataConfig, *, flip: bool = False) -> N
     loaded = load_network(chosen)
 
     # Loads TensorFlow: only now.
-    from wrn.evaluation import check_classes, evaluate_growing, report
+    from wrn.evaluation import check_classes, evaluate_growing, keep, report
 
     check_classes(loaded.config.classes, dataset)
     diagnosis = load_diagnosis(chosen, data.source, dataset)
@@ -51,7 +49,7 @@ def measure(chosen: ChosenWeights, data: DataConfig, *, flip: bool = False) -> N
         if diagnosis:
             result["diagnosis"] = diagnosis.to_dict()
         if chosen.run and evaluation.images == len(images):
-            _keep(chosen.run, result)
+            keep(chosen.run, result)
         # A click ends this function at any word to Streamlit, without a last one.
         st.session_state[state.EVALUATED] = Evaluated(
             result,
@@ -74,13 +72,3 @@ def _on_card(card: Card | None, *, flip: bool) -> float | None:
     if card is None:
         return None
     return card.test_accuracy_flip if flip else card.test_accuracy
-
-
-def _keep(run: Run, result: dict[str, Any]) -> None:
-    """Store a result with its run; if that fails the result says so."""
-    try:
-        run.write_evaluation(result)
-    except OSError as error:
-        result["notes"].append(
-            f"The result could not be stored with the run: {error.strerror}."
-        )

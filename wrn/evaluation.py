@@ -16,6 +16,7 @@ from wrn.errors import ConfigError
 from wrn.inference import Classifier, check_finite, cross_entropy, softmax
 from wrn.published import published
 from wrn.restoring import LoadedWeights, trained_on
+from wrn.runs import Run
 
 #: Quantile of the normal distribution for a two-sided 95% interval.
 Z95 = 1.959963984540054
@@ -243,6 +244,21 @@ def report(
         "published": [row.to_dict() for row in published(loaded.config)],
         "notes": [note for note in notes if note],
     }
+
+
+def keep(run: Run, found: dict[str, Any]) -> None:
+    """Store a report with the run whose weights it is of.
+
+    Args:
+        run: The run.
+        found: What `report` returned; if it cannot be stored, a note of it says so.
+    """
+    try:
+        run.write_evaluation(found)
+    except OSError as error:
+        found["notes"].append(
+            f"The result could not be stored with the run: {error.strerror}."
+        )
 
 
 def origin_note(metadata: dict[str, Any], dataset: Dataset) -> str:

@@ -60,7 +60,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     start_tensorflow()
     from wrn.data import load_cached, select
     from wrn.diagnosis import diagnose
-    from wrn.evaluation import check_classes, evaluate
+    from wrn.evaluation import check_classes, evaluate, keep
     from wrn.evaluation import report as evaluation_report
     from wrn.restoring import load_weights
 
@@ -87,12 +87,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if diagnosis:
         report["diagnosis"] = diagnosis.to_dict()
     if run:
-        try:
-            run.write_evaluation(report)
-        except OSError as error:
-            report["notes"].append(
-                f"The result could not be stored with the run: {error.strerror}."
-            )
+        keep(run, report)
     if arguments.json:
         print_json(report)
     else:
