@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from wrn import weights
 from wrn.config import RunConfig
 from wrn.data import Dataset
-from wrn.errors import RunError, WeightsError
+from wrn.errors import DivergedError, RunError, WeightsError
 from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.session import Session
 
@@ -115,6 +115,32 @@ def arrays(session: Session, state: State) -> dict[str, NDArray[Any]]:
         for index, variable in enumerate(session.model.weights):
             held[f"{_OWN_WEIGHTS}/{index}"] = np.asarray(variable)
     return held
+
+
+def check_finite(
+    session: Session, state: State, held: Mapping[str, NDArray[Any]]
+) -> None:
+    """Refuse to save what is NaN or infinite.
+
+    All workers hold the same, so all refuse, or none.
+
+    Args:
+        session: Its model has the weights to save.
+        state: Where the loop stands.
+        held: What `arrays` returned; nothing where no resume is meant.
+
+    Raises:
+        DivergedError: If weights, statistics, the optimizer's state or the loss are.
+    """
+    weights_to_save = [np.asarray(weight) for weight in session.model.weights]
+    losses = np.array([state.interval.loss, state.whole.loss])
+    for array in (*weights_to_save, *held.values(), losses):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise DivergedError(
+                "Loss and weights must stay finite numbers. Received: NaN or infinity, "
+                f"in epoch {state.epoch + bool(state.step)}, with a learning rate of "
+                f"{float(session.sgd.learning_rate):g}"
+            )
 
 
 def _scaler(session: Session) -> list[Any]:

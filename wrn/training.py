@@ -7,7 +7,7 @@ one device (docs/scale.md tells of several).
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -392,7 +392,7 @@ class _Training:
         }
         extras = checkpoint.arrays(self.session, self.state) if resumable else {}
         with self.session.weights_to_keep():
-            self.refuse_what_is_no_number(extras)
+            checkpoint.check_finite(self.session, self.state, extras)
             # The others have done their share: the averages over all replicas.
             if self.devices.chief:
                 weights.save(
@@ -401,20 +401,4 @@ class _Training:
                     metadata,
                     extras,
                     preprocessing=self.session.preprocessing.arrays(),
-                )
-
-    def refuse_what_is_no_number(self, extras: Mapping[str, NDArray[Any]]) -> None:
-        """Raise `DivergedError` if something that would be saved is NaN or infinite.
-
-        All workers hold the same, so all raise, or none.
-        """
-        arrays = [np.asarray(weight) for weight in self.session.model.weights]
-        losses = np.array([self.state.interval.loss, self.state.whole.loss])
-        for array in (*arrays, *extras.values(), losses):
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                epoch = self.state.epoch + bool(self.state.step)
-                raise DivergedError(
-                    "Loss and weights must stay finite numbers. Received: NaN or "
-                    f"infinity, in epoch {epoch}, with a learning rate of "
-                    f"{self.rate or 0.0:g}"
                 )
