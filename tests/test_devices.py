@@ -14,6 +14,16 @@ from wrn.runs import RunStore
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(PATIENCE)]
 
 
+def run_script(code: str, *arguments: str) -> None:
+    """Run a script in a process of its own, which may set its devices up."""
+    subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=PATIENCE / 3,
+    )
+
+
 def test_two_devices_train_as_two_halves_of_a_batch(tmp_path):
     words = ["train", *SETTINGS.split(), "--runs-folder", str(tmp_path), "--run", "two"]
     process = start(
@@ -76,12 +86,7 @@ for losses, config in product((finite, overflowing), (config, sharp)):
 
 
 def test_an_overflow_on_one_device_skips_the_step_on_all():
-    subprocess.run(
-        [sys.executable, "-c", OVERFLOW],
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        timeout=PATIENCE / 3,
-    )
+    run_script(OVERFLOW)
 
 
 SUCCESSION = """
@@ -112,12 +117,7 @@ for widen_factor, names in (
 
 def test_one_process_trains_one_network_after_another():
     """TensorFlow remembers the shapes that two devices exchanged."""
-    subprocess.run(
-        [sys.executable, "-c", SUCCESSION],
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        timeout=PATIENCE / 3,
-    )
+    run_script(SUCCESSION)
 
 
 PLACES = """
@@ -179,12 +179,5 @@ def test_all_is_computed_on_the_chosen_devices(tmp_path, chosen, preprocessing):
         "--batch-size 40 --precision float32 --no-save-plot --no-tensorboard --quiet "
         "--averaging 0.9 --averaging-from 0.5 --run placed"
     )
-    subprocess.run(
-        [
-            *(sys.executable, "-c", PLACES, chosen, *words.split()),
-            *("--runs-folder", str(tmp_path), "--preprocessing", preprocessing),
-        ],
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        timeout=PATIENCE / 3,
-    )
+    options = ["--runs-folder", str(tmp_path), "--preprocessing", preprocessing]
+    run_script(PLACES, chosen, *words.split(), *options)

@@ -16,7 +16,7 @@ from wrn import weights
 from wrn.config import DataConfig
 from wrn.converting import convert
 from wrn.data import load_cached
-from wrn.diagnosis import binomial_tail, diagnose
+from wrn.diagnosis import FIRST_IMAGES, binomial_tail, diagnose
 from wrn.evaluation import evaluate
 from wrn.preprocessing import MeanStd, PerImage, PerPixel
 from wrn.restoring import load_weights
@@ -70,6 +70,26 @@ def test_rotation_and_deviations_are_found(trained, tmp_path, deviations):
     test = dataset.test
     again = evaluate(found.loaded.classifier, test.images, test.labels)
     assert again.accuracy > 0.8
+
+
+def test_images_sorted_by_class_are_mixed(trained, tmp_path, monkeypatch):
+    """As sources made of folders of classes are."""
+    source, dataset = trained
+    order = np.argsort(dataset.train.labels, kind="stable")
+    by_class = dataclasses.replace(dataset, train=dataset.train.take(order))
+    layers = weight_files.layers_of(source, 10, 1)
+    path = weight_files.write_keras_1(tmp_path / "old.h5", layers)
+    tried = []
+
+    def bench(sample, *others):
+        tried.append(sample.labels[:FIRST_IMAGES])
+        raise StopIteration
+
+    monkeypatch.setattr("wrn.diagnosis.Bench", bench)
+    with pytest.raises(StopIteration):
+        diagnose(path, by_class)
+    assert len(np.unique(by_class.train.labels[:FIRST_IMAGES])) < 10
+    assert len(np.unique(tried)) == 10
 
 
 def test_what_was_found_out_is_written_with_the_converted_file(trained, tmp_path):

@@ -96,11 +96,15 @@ def test_stored_weights_with_their_card(open_page, models, images):
 
 def test_calibration_flip_and_files(open_page, models, images):
     write_weights(models / "ours.weights.h5")
+    card = {"test_accuracy": 0.1234, "test_accuracy_flip": 0.2345}
+    (models / "ours.json").write_text(json.dumps(card))
     app = open_page()
     app.checkbox(key="flip").check().run()
     evaluate(app)
     assert not app.exception
     assert "averaged with its mirror image" in texts(app)
+    # Like is compared with like.
+    assert metrics(app)["On its card"] == "23.45%"
     # It always answers one class, with one probability.
     sure = np.e / (np.e + 9)
     gap = abs((images == ANSWER).mean() - sure)

@@ -1,7 +1,6 @@
 """The Runs page, without a browser."""
 
 import dataclasses
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,79 +108,6 @@ def test_curves_are_smoothed_on_request_and_stay_so(page):
     figure = chart(page, "curves")
     assert figure["layout"]["yaxis"]["type"] == "log"
     assert len(figure["data"]) == len(plain) + 4
-
-
-def test_runs_are_compared(page):
-    for name in ("first", "second", "third"):
-        make_run(name)
-    settings = RunStore().open("second").path / "config.json"
-    settings.write_text(settings.read_text().replace('"epochs": 4', '"epochs": 5'))
-    open_run(page, "first")
-    page.multiselect(key="compared_first").set_value(["second", "third"]).run()
-    assert not page.exception
-    names = {curve["name"] for curve in chart(page, "comparison")["data"]}
-    assert names == {"first", "second", "third"}
-    (row,) = next(d.value for d in page.dataframe if "Setting" in d.value).to_dict(
-        "records"
-    )
-    assert row == {
-        "Setting": "train.epochs",
-        "first": "4",
-        "second": "5",
-        "third": "4",
-    }
-
-
-def test_compared_runs_are_in_the_address(page):
-    for name in ("first", "second", "third"):
-        make_run(name)
-    page.query_params["compared"] = ["third", "gone", "third"]
-    open_run(page, "first")
-    assert not page.exception
-    box = page.multiselect(key="compared_first")
-    assert box.value == ["third"]
-    assert page.query_params["compared"] == "third"
-    assert "no run that can be read is called gone." in text_of(page)
-    box.set_value(["third", "second"]).run()
-    assert page.query_params["compared"] == ["third", "second"]
-    # One that is removed meanwhile is neither shown nor named any more.
-    RunStore().delete("third")
-    page.run()
-    assert not page.exception
-    assert page.multiselect(key="compared_first").value == ["second"]
-    assert page.query_params["compared"] == "second"
-    page.multiselect(key="compared_first").set_value([]).run()
-    assert "compared" not in page.query_params
-    # The browser's way back to an address is followed.
-    page.query_params["compared"] = ["second"]
-    page.run()
-    assert page.multiselect(key="compared_first").value == ["second"]
-    # A deleted run takes along what it was compared with.
-    page.button(key="delete").click().run()
-    assert "compared" not in page.query_params
-
-
-@pytest.mark.parametrize(
-    ("validation", "shown"),
-    [((0, 0), "test"), ((90, 80), "validation"), ((0, 80), "held-out")],
-)
-def test_a_comparison_names_the_images_that_were_measured(page, validation, shown):
-    for name, number in zip(("first", "second"), validation, strict=True):
-        data = dataclasses.replace(CONFIG.data, validation=number)
-        make_run(name, config=dataclasses.replace(CONFIG, data=data))
-    open_run(page, "first")
-    page.multiselect(key="compared_first").set_value(["second"]).run()
-    assert not page.exception
-    assert f"{shown} solid, train dotted" in json.dumps(chart(page, "comparison"))
-
-
-def test_damaged_runs_are_not_offered_for_comparison(page):
-    for name in ("first", "second"):
-        make_run(name)
-    (RunStore().open("second").path / "config.json").write_text("no JSON")
-    open_run(page, "first")
-    assert not page.exception
-    assert not any(box.label == "Compare with" for box in page.multiselect)
 
 
 def test_unknown_run_of_the_url_is_said(page):
