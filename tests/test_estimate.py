@@ -122,6 +122,8 @@ def test_figures_read_well(monkeypatch):
     told = str(estimate(config(epochs=200), speed(rate)))
     assert told.startswith("About 1 min 40 s per epoch, 5 h 33 min in all · about ")
     assert told.endswith(" GB of memory")
+    told = str(estimate(config(epochs=3), speed(1_000 * rate)))
+    assert told.startswith("About 1 s per epoch, 1 s in all · ")
 
 
 def test_too_little_memory_is_warned_of(monkeypatch):

@@ -1,6 +1,7 @@
 """The Runs page, without a browser."""
 
 import dataclasses
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -161,6 +162,8 @@ def test_last_run_that_was_deleted_can_be_brought_back(page):
     RunStore().delete("only")
     page.run()
     assert "There are no runs yet" in text_of(page)
+    (option,) = page.selectbox(key="deleted_run").options
+    assert re.fullmatch(r"only, deleted \d{4}-\d\d-\d\d \d\d:\d\d", option)
     buttons(page)["Bring back"].click().run()
     assert not page.exception
     assert [run.name for run in RunStore().list()] == ["only"]
@@ -168,7 +171,7 @@ def test_last_run_that_was_deleted_can_be_brought_back(page):
     page.run()
     buttons(page)["Remove"].click().run()
     assert not page.exception
-    assert RunStore().deleted() == ()
+    assert not RunStore().deleted()
     assert "Bring back" not in buttons(page)
 
 
@@ -229,6 +232,8 @@ def test_notes_and_archive(page):
     assert not page.exception
     notes = RunStore().open("first").notes()
     assert notes == Notes(title="*Mine*", text="Some words", archived=True)
+    (caption,) = (c.value for c in page.caption if "WRN-10-1 on" in c.value)
+    assert caption.startswith("\\*Mine\\* · WRN-10-1 on ")
     del page.query_params["run"]
     page.run()
     assert set(page.dataframe[0].value["Run"]) == {"second"}

@@ -359,7 +359,7 @@ def test_second_training_waits_and_can_be_removed(page, training):
     assert "Queue" in text_of(page)
     buttons(page)["Remove"].click().run()
     # It never began: nothing is left of it but what "Bring back" needs.
-    assert RunStore().deleted() == ("second",)
+    assert list(RunStore().deleted()) == ["second"]
     assert len(RunStore().list()) == 1
     assert [job.name for job in manager().live()] != []
 

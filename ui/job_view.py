@@ -118,7 +118,7 @@ def _draw(jobs: JobManager, run: Run, config: RunConfig, status: Status) -> None
     job = jobs.snapshot(run.name)
     job = job if job and job.live else None
     records = run.metrics()
-    run_view.header(run.name, _state(jobs, job, status), config)
+    run_view.header(run.name, run.notes().title, _state(jobs, job, status), config)
     if status.state in LIVE_STATES:
         _progress(jobs, run, status)
     run_view.failure(status)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from ui import state
 from ui.run_table import choose
+from ui.run_view import moment
 from ui.text import literal
 from wrn.errors import WrnError
 from wrn.jobs import JobManager
@@ -44,11 +45,17 @@ def undo_line(store: RunStore) -> None:
 
 def deleted_list(store: RunStore) -> None:
     """List what can be brought back."""
-    names = store.deleted()
-    if not names:
+    deleted = store.deleted()
+    if not deleted:
         return
-    with st.expander(f"Deleted runs ({len(names)})"):
-        name = st.selectbox("Deleted run", names, key="deleted_run")
+    with st.expander(f"Deleted runs ({len(deleted)})"):
+        # A run of the same name may be there again: the time tells them apart.
+        name = st.selectbox(
+            "Deleted run",
+            deleted,
+            format_func=lambda name: f"{name}, deleted {moment(deleted[name])}",
+            key="deleted_run",
+        )
         with st.container(horizontal=True):
             st.button("Bring back", on_click=_restore, args=(store, name))
             with st.popover("Remove for good"):

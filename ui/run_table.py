@@ -153,6 +153,7 @@ def choose_row(rows: list[Row]) -> Row | None:
         },
         height="auto" if len(rows) < 8 else HEIGHT,
         hide_index=True,
+        placeholder="–",
         key=key,
         on_select=follow,
         selection_mode="single-row",

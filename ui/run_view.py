@@ -43,14 +43,15 @@ STATE_COLORS: dict[str, Color] = {
 SYNTHETIC_NOTE = "Synthetic images: these figures say nothing about real ones."
 
 
-def header(name: str, state: str, config: RunConfig) -> None:
-    """Show the name of a run with its state."""
+def header(name: str, title: str, state: str, config: RunConfig) -> None:
+    """Show the name of a run with its title and state."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(literal(name), anchor=False, width="content")
         st.badge(state, color=STATE_COLORS[state])
         if is_synthetic(config.data):
             st.badge("synthetic images", color="orange", help=SYNTHETIC_NOTE)
-    st.caption(f"{config.model.name} on {literal(data_name(config.data))}")
+    about = f"{config.model.name} on {literal(data_name(config.data))}"
+    st.caption(f"{literal(title)} · {about}" if title else about)
 
 
 def progress_bar(status: Status) -> None:

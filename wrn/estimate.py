@@ -88,8 +88,9 @@ class Estimate:
         """Return the figures in one line for people."""
         time = "Time not known yet on this device"
         if self.seconds_per_epoch is not None and self.seconds is not None:
-            time = f"About {duration(self.seconds_per_epoch)} per epoch"
-            time += f", {duration(self.seconds)} in all"
+            # "0 s" would be a promise.
+            time = f"About {duration(max(self.seconds_per_epoch, 1))} per epoch"
+            time += f", {duration(max(self.seconds, 1))} in all"
             time += ", without the teacher's share" if self.has_teacher else ""
         memory = f"about {gigabytes(self.memory_bytes)} of "
         memory += "GPU memory" if self.gpus else "memory"

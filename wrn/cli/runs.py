@@ -44,6 +44,8 @@ def _runs(arguments: argparse.Namespace) -> int:
     from wrn.runs import RunStore
 
     store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
+    if store.root.exists() and not store.root.is_dir():
+        raise RunError(f"The runs folder must be a folder. Received: {store.root}")
     if arguments.compare:
         return _compare(store, arguments)
     runs = store.list()

@@ -149,14 +149,18 @@ class RunStore:
         except OSError as error:
             raise self._not_writable(error) from None
 
-    def deleted(self) -> tuple[str, ...]:
-        """Name the runs that can be restored, the last one first."""
+    def deleted(self) -> dict[str, float]:
+        """Return the runs that can be restored, the last one first.
+
+        Returns:
+            When each was deleted, in seconds since 1970, by its name.
+        """
         try:
             paths = [path for path in self._bin.iterdir() if path.is_dir()]
             dated = [(path.stat().st_mtime, path.name) for path in paths]
         except OSError:
-            return ()
-        return tuple(name for _, name in sorted(dated, reverse=True))
+            return {}
+        return {name: moment for moment, name in sorted(dated, reverse=True)}
 
     def restore(self, name: str) -> Run:
         """Bring a deleted run back.
@@ -199,10 +203,9 @@ class RunStore:
         return self.root / _BIN
 
     def _forget_old(self) -> None:
-        for name in self.deleted():
-            path = self._bin / name
-            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+        for name, moment in self.deleted().items():
+            if time.time() - moment > KEPT_SECONDS:
+                shutil.rmtree(self._bin / name, ignore_errors=True)
 
     def _free_name(self, model: ModelConfig) -> str:
         base = f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
