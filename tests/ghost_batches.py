@@ -81,12 +81,12 @@ def assert_is_ghost_batches(run, replicas):
     """Compare a run, and what its replicas held, with the computation above."""
     losses, expected = ghost_batches(run.config())
     found = [record["train_loss"] for record in run.metrics("step")]
-    np.testing.assert_allclose(found, losses, rtol=1e-4)
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
     for path in replicas:
         with np.load(path) as held:
             for index, weight in enumerate(expected):
                 np.testing.assert_allclose(
-                    held[f"arr_{index}"], weight, rtol=1e-3, atol=1e-4
+                    held[f"arr_{index}"], weight, rtol=1e-5, atol=1e-6
                 )
 
 

@@ -58,12 +58,16 @@ class CoupledSGD(keras.optimizers.SGD):
             self.assign_sub(variable, learning_rate * gradient)
             return
         velocity = self.momentums[self._get_variable_index(variable)]
-        new_velocity = self.momentum * velocity + gradient
-        self.assign(velocity, new_velocity)
-        step = (
-            gradient + self.momentum * new_velocity if self.nesterov else new_velocity
+        # TensorFlow's kernel for the two lines above: traced and run as one operation,
+        # not six.
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=velocity.value.handle,
+            lr=learning_rate,
+            grad=gradient,
+            momentum=self.momentum,
+            use_nesterov=self.nesterov,
         )
-        self.assign_sub(variable, learning_rate * step)
 
     def at_drop(self) -> None:
         """Set every velocity to zero: the authors' code makes a new state here.
