@@ -91,11 +91,11 @@ def test_stored_weights_are_replaced_only_where_asked(run, tmp_path):
     assert [kept.name for kept in list_stored(folder)] == ["WRN-10-1", "mine"]
 
 
-@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", "a" * 101])
-def test_names_that_are_no_file_names_are_refused(run, tmp_path, name):
+def test_names_that_are_no_file_names_are_refused(run, tmp_path):
     Execution(run).execute()
-    with pytest.raises(ConfigError, match="letters, digits"):
-        store(run, "synthetic", folder=tmp_path / "models", name=name)
+    for name in ("../out", "a/b", ".hidden", "a" * 101):
+        with pytest.raises(ConfigError, match="letters, digits"):
+            store(run, "synthetic", folder=tmp_path / "models", name=name)
     assert not (tmp_path / "models").exists()
 
 

@@ -39,7 +39,7 @@ def test_resumed_it_ends_exactly_like_uninterrupted(store, dataset, path):
     other = path.with_name("other.weights.h5")
     write_teacher(path)
     write_teacher(other, seed=8)
-    config = distilling(path, other, mixup=0.3, first_size=24, attention_weight=100.0)
+    config = distilling(path, other, mixup=0.3, attention_weight=100.0)
     whole, parts = store.create(config, "whole"), store.create(config, "parts")
     train(config, dataset, whole)
     asked = iter(range(1000))
