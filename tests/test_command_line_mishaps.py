@@ -167,7 +167,7 @@ def test_names_that_nobody_chose_never_collide(monkeypatch):
         ("classify first nowhere.png", 1, "nowhere.png: A picture must be"),
         ("train --seed 2147483648", 2, "0 to 2147483647"),
         ("store first --name=", 2, "Received: ''"),
-        ("runs --runs-folder README.md", 1, "must be a folder. Received: README.md"),
+        ("runs --runs-folder README.md", 1, "The runs folder must be a folder."),
     ],
 )
 def test_refusals(words, code, said, capsys, monkeypatch):
