@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from wrn.cli import main
 from wrn.cli.weights_argument import add_weights, weights_path
-from wrn.config import RunConfig, TrainConfig
+from wrn.config import ModelConfig, RunConfig, TrainConfig
 from wrn.errors import RunError
 from wrn.runs import Notes, RunStore
 
@@ -199,6 +199,29 @@ def test_archived_runs_are_listed_where_asked(tmp_path, capsys):
         run["run"]: run["title"] for run in json.loads(listed("--archived", "--json"))
     }
     assert titles == {"old": "First", "new": ""}
+
+
+def test_runs_are_searched(tmp_path, capsys):
+    store = RunStore(tmp_path / "runs")
+    store.create(RunConfig(model=ModelConfig(depth=10)), "one")
+    store.create(RunConfig(), "two").write_notes(Notes(title="A Baseline"))
+    store.create(RunConfig(), "three")
+    (store.root / "three" / "config.json").write_text("{")
+    arguments = ["runs", "--runs-folder", str(store.root)]
+
+    def listed(*more):
+        assert main([*arguments, "--json", *more]) == 0
+        return {run["run"] for run in json.loads(capsys.readouterr().out)}
+
+    assert listed() == {"one", "two", "three"}
+    assert listed("--search", "baseLINE ") == {"two"}
+    assert listed("--search", "wrn-10-") == {"one"}
+    assert listed("--state", "damaged") == {"three"}
+    assert listed("--state", "damaged", "queued", "--search", "o") == {"one", "two"}
+    assert listed("--state", "finished") == set()
+    assert main([*arguments, "--search", "nothing"]) == 0
+    assert "matches" in capsys.readouterr().out
+    assert main([*arguments, "--state", "lost"]) == 2
 
 
 def test_runs_are_compared(tmp_path, capsys):

@@ -168,6 +168,7 @@ def test_names_that_nobody_chose_never_collide(monkeypatch):
         ("train --seed 2147483648", 2, "0 to 2147483647"),
         ("store first --name=", 2, "Received: ''"),
         ("runs --runs-folder README.md", 1, "The runs folder must be a folder."),
+        ("runs --compare first --search x", 2, "comes without --archived"),
     ],
 )
 def test_refusals(words, code, said, capsys, monkeypatch):

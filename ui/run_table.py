@@ -11,7 +11,7 @@ from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.jobs import JobManager
-from wrn.runs import Notes, Run, Status, figure
+from wrn.runs import Notes, Run, Status, figure, matches
 from wrn.text import duration
 
 HEIGHT = 320
@@ -91,17 +91,9 @@ def filtered(rows: list[Row]) -> list[Row]:
         or (
             (archived or not row.notes.archived)
             and (not states or _state(row) in states)
-            and search.strip().lower() in _words(row)
+            and matches(search, row.run.name, row.notes, row.config)
         )
     ]
-
-
-def _words(row: Row) -> str:
-    """Return what a search looks through, in small letters."""
-    config = row.config
-    words = [row.run.name, row.notes.title, row.notes.text]
-    words += [config.model.name, config.recipe or ""] if config else []
-    return " ".join(words).lower()
 
 
 def _state(row: Row) -> str:

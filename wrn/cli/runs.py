@@ -1,13 +1,14 @@
 """The commands about runs: `runs` lists them, `store` keeps the weights of one."""
 
 import argparse
-from typing import Any
+from typing import Any, get_args
 
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table
 from wrn.cli.process import start_tensorflow
-from wrn.config import DataConfig, OutputConfig, differences, runs_folder
-from wrn.errors import RunError
+from wrn.config import DataConfig, OutputConfig, RunConfig, differences, runs_folder
+from wrn.errors import ConfigError, RunError
+from wrn.runs import Run, RunStore, State, figure, matches
 
 
 def add(commands: Any) -> None:
@@ -37,26 +38,53 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--archived", action="store_true", help="list those that are archived, too"
     )
+    parser.add_argument(
+        "--search",
+        metavar="TEXT",
+        default="",
+        help="list those with this in their name, title, notes, network or recipe",
+    )
+    parser.add_argument(
+        "--state",
+        metavar="STATE",
+        nargs="+",
+        choices=(*get_args(State), "damaged"),
+        help=f"list those in these states: {', '.join(get_args(State))}, damaged",
+    )
     add_options(parser, OutputConfig, only=("runs_folder",))
 
 
 def _runs(arguments: argparse.Namespace) -> int:
-    from wrn.runs import RunStore
-
     store = RunStore(runs_folder(config_of(OutputConfig, arguments)))
     if store.root.exists() and not store.root.is_dir():
         raise RunError(f"The runs folder must be a folder. Received: {store.root}")
     if arguments.compare:
+        if arguments.archived or arguments.search or arguments.state:
+            raise ConfigError(
+                "--compare names its runs and comes without --archived, --search and "
+                "--state. Received: one of them, too"
+            )
         return _compare(store, arguments)
     runs = store.list()
     listed = [run for run in runs if arguments.archived or not run.notes().archived]
-    summaries = [_summary(run) for run in listed]
+    found = [
+        run
+        for run in listed
+        if matches(arguments.search, run.name, run.notes(), _config(run))
+    ]
+    summaries = [
+        summary
+        for summary in map(_summary, found)
+        if not arguments.state or summary["state"] in arguments.state
+    ]
     if arguments.json:
         print_json(summaries)
     elif not runs:
         print(f"No runs in {store.root} yet. Start one: python -m wrn train")
     elif not listed:
         print(f"All runs in {store.root} are archived. List them with --archived")
+    elif not summaries:
+        print(f"No run in {store.root} matches.")
     else:
         print_table(
             ("run", "network", "state", "epochs", "accuracy"),
@@ -74,7 +102,7 @@ def _runs(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _compare(store: Any, arguments: argparse.Namespace) -> int:
+def _compare(store: RunStore, arguments: argparse.Namespace) -> int:
     configs = {name: store.open(name).config() for name in arguments.compare}
     found = differences(configs)
     if arguments.json:
@@ -92,10 +120,16 @@ def _compare(store: Any, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(run: Any) -> dict[str, Any]:
-    """Sum up a run; a damaged one says what is wrong with it."""
-    from wrn.runs import figure
+def _config(run: Run) -> RunConfig | None:
+    """Return a run's settings; `None` if its folder is damaged."""
+    try:
+        return run.config()
+    except RunError:
+        return None
 
+
+def _summary(run: Run) -> dict[str, Any]:
+    """Sum up a run; a damaged one says what is wrong with it."""
     try:
         config, status = run.config(), run.status()
     except RunError as error:
@@ -119,8 +153,6 @@ def _summary(run: Any) -> dict[str, Any]:
 
 
 def _store(arguments: argparse.Namespace) -> int:
-    from wrn.runs import RunStore
-
     run = RunStore(runs_folder(config_of(OutputConfig, arguments))).open(arguments.run)
     start_tensorflow()
     from wrn.storing import store

@@ -21,6 +21,7 @@ cannot be read is reported in words, never guessed.
 from wrn.runs.notes import Notes
 from wrn.runs.records import figure
 from wrn.runs.run import Run
+from wrn.runs.search import matches
 from wrn.runs.status import LIVE_STATES, RESUMABLE_STATES, State, Status
 from wrn.runs.store import RunStore
 
@@ -33,4 +34,5 @@ __all__ = [
     "State",
     "Status",
     "figure",
+    "matches",
 ]
