@@ -203,9 +203,10 @@ def test_archived_runs_are_listed_where_asked(tmp_path, capsys):
 
 def test_runs_are_searched(tmp_path, capsys):
     store = RunStore(tmp_path / "runs")
-    store.create(RunConfig(model=ModelConfig(depth=10)), "one")
-    store.create(RunConfig(), "two").write_notes(Notes(title="A Baseline"))
-    store.create(RunConfig(), "three")
+    for name, depth in (("one", 10), ("two", 16), ("three", 16)):
+        # Left before it began: interrupted.
+        store.create(RunConfig(model=ModelConfig(depth=depth)), name).release()
+    store.open("two").write_notes(Notes(title="A Baseline"))
     (store.root / "three" / "config.json").write_text("{")
     arguments = ["runs", "--runs-folder", str(store.root)]
 
@@ -217,7 +218,8 @@ def test_runs_are_searched(tmp_path, capsys):
     assert listed("--search", "baseLINE ") == {"two"}
     assert listed("--search", "wrn-10-") == {"one"}
     assert listed("--state", "damaged") == {"three"}
-    assert listed("--state", "damaged", "queued", "--search", "o") == {"one", "two"}
+    both = ("--state", "damaged", "interrupted", "--search", "o")
+    assert listed(*both) == {"one", "two"}
     assert listed("--state", "finished") == set()
     assert main([*arguments, "--search", "nothing"]) == 0
     assert "matches" in capsys.readouterr().out
