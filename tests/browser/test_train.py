@@ -108,6 +108,11 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     assert download.value.suggested_filename == f"{name}.csv"
     assert download.value.path().read_text().startswith("kind,epoch,step")
 
+    looks(page, "runs", height=1800, narrow_height=1800)
+    visit(page, f"{server.url}/train")
+    expect(chart(page).locator(".scatterlayer .js-line").first).to_be_visible()
+    looks(page, "train", height=1800, narrow_height=1800)
+
 
 def test_the_queue_is_put_into_another_order(server, page):
     visit(page, f"{server.url}/train?depth=10&widen_factor=1")
@@ -182,14 +187,3 @@ def pixels(images: Locator) -> list[str]:
         expect(image).to_have_js_property("complete", True)
         assert image.evaluate("image => image.naturalWidth") >= 96
     return images.evaluate_all("images => images.map(image => image.src)")
-
-
-@pytest.mark.parametrize("name", ["train", "runs"])
-def test_looks(server, page, name):
-    # The one that was trained longest: others never began.
-    metrics = server.runs.glob("WRN-10-1_*/metrics.jsonl")
-    run = max(metrics, key=lambda file: file.stat().st_size).parent.name
-    visit(page, f"{server.url}/{name}" + (f"?run={run}" if name == "runs" else ""))
-    drawn = chart(page).locator(".scatterlayer .js-line").first
-    expect(drawn).to_be_visible(timeout=60_000)
-    looks(page, name, height=1800, narrow_height=1800)
