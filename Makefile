@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp  ## start the dashboard in the browser
 	@mkdir -p static  # Streamlit warns where it is missing; Plotly goes there
 	@$(BIN)/streamlit run dashboard.py
 
-test: $(VENV)/dev.stamp  ## lint, types and all tests, a real browser included
+test: $(VENV)/dev.stamp  ## lint, types and the tests, a real browser included
 	@$(MAKE) -j3 lint types tools
 	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS)
 	@# With a filter there may be none of them (pytest's 5).

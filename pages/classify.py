@@ -26,6 +26,6 @@ try:
         st.session_state[state.CLASSIFYING] = True
     # From then on each other choice is answered at once.
     if chosen and recognized and picture and st.session_state.get(state.CLASSIFYING):
-        show(chosen, picture)
+        show(chosen, picture, recognized["notes"])
 except WrnError as error:
     st.error(literal(str(error)))

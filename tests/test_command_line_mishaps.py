@@ -1,5 +1,6 @@
 """What goes wrong around the command line: closed streams, lost files, full disks."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -54,6 +55,21 @@ def test_a_run_that_is_complete_is_told_and_not_touched(capsys, untrainable):
     assert told["data"] == CONFIG.data.source
     assert snapshot(run.path) == before
     assert not run.is_owned()
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said"), [(0, "4 epochs, accuracy"), (40, "4 epochs, validation acc")]
+)
+def test_a_training_tells_what_was_measured(capsys, untrainable, held_out, said):
+    data = CONFIG.data.replace(validation=held_out)
+    config = dataclasses.replace(CONFIG, data=data)
+    make_run("first", config=config, progress=COMPLETE)
+    words = ["train", "--run", "first", "--resume"]
+    assert main(words) == 0
+    assert said in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["held_out"] == ("validation" if held_out else "test")
 
 
 def test_a_run_whose_epochs_were_raised_is_not_complete():

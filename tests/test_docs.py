@@ -9,8 +9,12 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from wrn.cli.arguments import flag_of
+from wrn.config import SECTIONS, options
+from wrn.wiring import FAMILIES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
 def blocks(language):
@@ -95,3 +99,12 @@ def test_linked_files_exist():
     for name in re.findall(r"\]\(((?!http)[^)]+)\)|`(docs/[^`]+)`", README):
         target = name[0] or name[1]
         assert (ROOT / target).exists(), target
+
+
+def test_the_guide_names_settings_and_wirings_that_exist():
+    names = {flag_of(o.name) for section in SECTIONS.values() for o in options(section)}
+    told = set(re.findall(r"`(--[a-z-]+)", TRAINING))
+    assert len(told) > 15
+    assert told <= names | {"--help", "--list-recipes"}
+    rows = re.findall(r"^\| `([a-z][a-z0-9-]+)` \|", TRAINING, re.MULTILINE)
+    assert sorted(rows) == sorted(set(FAMILIES) - {"authors"})

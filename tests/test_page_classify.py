@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from tests import weight_files
 from tests.conftest import ROOT
 from tests.page_weights import ANSWER, empty_models, texts, write_weights
 from ui.pictures import blended, enlarged, tiles
@@ -55,6 +56,16 @@ def test_a_test_image_is_classified_and_the_next_one_at_once(page, dataset):
         assert f"{names[ANSWER].capitalize()}, {share:.1%}" in words
         assert ("✓" in words) == (true == ANSWER)
         assert f"Test image {number}, ours" in texts(app)
+
+
+def test_what_is_assumed_of_a_file_is_said(page, models):
+    assumed = "does not say how its images were preprocessed"
+    assert assumed not in texts(classify(page))
+    write_weights(models / "silent.weights.h5", write=weight_files.write_weights_h5)
+    page.run()
+    page.selectbox(key="weights").set_value("silent").run()
+    assert texts(page).count(assumed) == 1
+    assert "Evaluate finds out." in texts(page)
 
 
 def test_a_number_without_an_image_is_refused_in_words(page, dataset):

@@ -4,6 +4,7 @@ import pytest
 
 from tests.training_fakes import make_run
 from wrn.architecture import describe
+from wrn.cli import main
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.devices import choose
 from wrn.runs import RunStore
@@ -172,6 +173,17 @@ def test_a_measurement_is_kept_for_its_devices():
 )
 def test_the_number_of_gpus_is_told_by_the_device(device, gpus):
     assert measured(device=device).gpus == gpus
+
+
+def test_who_measures_is_told_of_the_measurement(monkeypatch, capsys):
+    past("run", 1000.0, updated=3e9)
+    monkeypatch.setattr("wrn.cli.train.start_tensorflow", lambda: None)
+    monkeypatch.setattr("wrn.measurement.measure", lambda *_: measured(updated=2e9))
+    words = "train --measure --data synthetic --depth 10 --widen-factor 1"
+    assert main(words.split()) == 0
+    assert "a measurement of this device" in capsys.readouterr().out
+    assert main(words.replace("--measure", "--estimate").split()) == 0
+    assert "run run" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,9 @@ def cost_of_training(network: ModelConfig) -> None:
             ),
             "Peak memory": (
                 gigabytes(told.memory_bytes),
-                "Of a training on CIFAR-10, with weights, optimizer, images and the "
-                "program itself. " + told.warning,
+                "Of a training on CIFAR-10, with weights, optimizer, images"
+                + (", on each GPU. " if told.gpus else " and the program itself. ")
+                + told.warning,
             ),
             "Time per epoch": (
                 "–"

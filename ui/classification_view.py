@@ -1,5 +1,6 @@
 """What a network says of one picture, where it looks, and what its layers see."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +27,13 @@ CHANNELS = 64
 COLUMNS = 8
 
 
-def show(chosen: ChosenWeights, picture: Picture) -> None:
+def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
     """Classify a picture and show what there is to see.
+
+    Args:
+        chosen: The weights.
+        picture: The picture.
+        told: Notes on the weights that the page has shown already.
 
     Raises:
         WrnError: If the picture cannot be had.
@@ -42,7 +48,10 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
     top = top_classes(probabilities, names)
     st.subheader(_verdict(top[0], true), anchor=False)
     st.caption(f"{literal(picture.name)}, {literal(chosen.label)}")
-    seen, looked, told = st.columns([2, 2, 3], gap="medium")
+    for note in loaded.notes:
+        if note not in told:
+            st.caption(f"{literal(note)} Evaluate finds out.")
+    seen, looked, guessed = st.columns([2, 2, 3], gap="medium")
     with seen:
         st.markdown("**As the network sees it**")
         st.image(
@@ -70,7 +79,7 @@ def show(chosen: ChosenWeights, picture: Picture) -> None:
             "for the class.",
             key=state.CAM_CLASS,
         )
-    with told:
+    with guessed:
         st.markdown("**Top five**")
         live_chart(
             charts.top_classes(top),

@@ -153,7 +153,7 @@ def _progress(jobs: JobManager, run: Run, status: Status) -> None:
     elif jobs.active():
         st.caption("It starts when the trainings before it have ended.")
     else:
-        st.caption("It starts when another program on this machine stops training.")
+        st.caption("It starts when another dashboard with these runs stops training.")
 
 
 def _controls(jobs: JobManager, run: Run, status: Status, job: Snapshot | None) -> None:

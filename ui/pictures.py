@@ -11,7 +11,7 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
-#: Colours of a heat map from cold to warm; the lower half leaves the picture as it is.
+#: Colours of a heat map, from cold to warm.
 _COLD, _WARM = np.array([255.0, 210.0, 0.0]), np.array([230.0, 20.0, 20.0])
 
 

@@ -33,7 +33,7 @@ def downloads(run: Run) -> None:
         run.best_weights: ("Best weights", "Those with the highest accuracy."),
         run.last_weights: (
             "Last weights",
-            "Those of the last epoch, with what a resume needs.",
+            "Those it had when it ended or stopped, with what a resume needs.",
         ),
     }
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):

@@ -132,6 +132,9 @@ def choose_row(rows: list[Row]) -> Row | None:
         _columns(rows),
         column_config={
             "Title": st.column_config.TextColumn(width=160),
+            "Recipe": st.column_config.TextColumn(
+                help="With a star: some of its settings were changed.",
+            ),
             "Accuracy": st.column_config.LineChartColumn(
                 help="Accuracy on the images held out, by epoch.",
                 width=100,

@@ -165,7 +165,7 @@ def _data_form() -> DataConfig | None:
             defaults=DataConfig(source=source),
             only=DATA_FIRST,
         )
-    st.caption(SOURCE_NOTES.get(source, "A copy on this machine."))
+    st.caption(SOURCE_NOTES.get(source, "A path on this machine."))
     return data
 
 

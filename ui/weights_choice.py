@@ -36,8 +36,8 @@ def choose_weights() -> ChosenWeights | None:
     label = st.selectbox(
         "Weights",
         labels,
-        help="Stored weights come with this program. Each run has those of its last "
-        "epoch and those with the best accuracy.",
+        help="Stored weights come with this program. A run has its last weights and, "
+        "unless it was to keep the last alone, those with the best accuracy.",
         key=state.WEIGHTS,
         bind="query-params",
     )
@@ -154,7 +154,10 @@ def _facts(report: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(epochs := result.get("epochs"), int):
         facts["Epochs"] = f"{epochs:,}"
     if isinstance(accuracy := result.get("test_accuracy"), float):
-        facts["Accuracy then"] = f"{accuracy:.2%}"
+        label = "Accuracy then"
+        if result.get("held_out") == "validation":
+            label = "Validation accuracy then"
+        facts[label] = f"{accuracy:.2%}"
     return facts
 
 

@@ -311,7 +311,7 @@ class JobManager:
                     device.release()
 
     def _claim_device(self, job: Job) -> FileLock | None:
-        """Wait until no other dashboard trains on the device.
+        """Wait until no other dashboard of this runs folder trains.
 
         Returns:
             The lock; `None` if the job was stopped, or the folder cannot be written.

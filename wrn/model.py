@@ -5,7 +5,7 @@ source. The classes here keep the names of Keras's own layers, and with them the
 layout of a weight file; they change what Keras leaves slow or inexact:
 
 - `BatchNormalization` runs the fused kernel. Keras 3 computes the moments and the
-  normalization as separate element-wise operations, which takes about three times
+  normalization as separate element-wise operations, which takes four to five times
   as long (docs/performance.md).
 - `Conv2D` pads by one on both sides at stride 2, as Torch does. TensorFlow's
   "same" pads bottom and right only, which shifts every kernel by one pixel; networks

@@ -58,8 +58,7 @@ class CoupledSGD(keras.optimizers.SGD):
             self.assign_sub(variable, learning_rate * gradient)
             return
         velocity = self.momentums[self._get_variable_index(variable)]
-        # TensorFlow's kernel for the two lines above: traced and run as one operation,
-        # not six.
+        # The last two lines of the formula: traced and run as one operation, not six.
         tf.raw_ops.ResourceApplyMomentum(
             var=variable.handle,
             accum=velocity.value.handle,

@@ -85,7 +85,7 @@ RECIPES = {
             "ZCA whitening fitted on the training images; flips and crops after it.",
             source="arXiv:1605.07146 version 1, and the authors' whitened CIFAR-10. "
             "Their first code also drew the initial weights by fan-out; here it is "
-            "by fan-in, as in the paper",
+            "by fan-in, as in their later code",
             expected="WRN-28-10 95.8%, WRN-40-4 95.0%, WRN-16-8 95.2%, WRN-40-2 "
             "94.7%, WRN-40-1 93.2% (version 1, Table 4)",
             cost="200 epochs; a minute or two of fitting before the first, 0.6 GB of "

@@ -95,7 +95,8 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
     """Find out from the past how fast a training would be.
 
     Of the newest runs on the same devices in the same precision it takes the last of
-    the same network, else the last of any, or what was measured since.
+    the same network; without one, the last of any, or what was measured, whichever is
+    later.
 
     Args:
         config: The training.

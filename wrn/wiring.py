@@ -3,7 +3,8 @@
 The paper leaves much open, and programs differ in what shapes do not show: what feeds
 a projection, how a strided convolution pads, where batch normalization stands. A
 `Wiring` says it; `wrn.architecture` describes the network it gives, and `wrn.model`
-builds that. Without `--wiring` networks are wired as the authors' are.
+builds that. Networks are wired as the authors' are where neither `--wiring` nor the
+recipe says otherwise.
 
 Sources: the programs named at each family below, read for their order of layers.
 """

@@ -1,6 +1,7 @@
 """Options of the commands, made from the config classes."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -55,7 +56,7 @@ def add_options(
         flag = flag_of(option.name)
         default = defaults.get(option.name, option.default)
         parser.set_defaults(**{f"default_{option.name}": default})
-        help = f"{option.help} (default: {_shown(default)})"
+        help = f"{option.help} ({_bounds(option)}default: {_shown(default)})"
         choices = [str(choice) for choice in option.choices or ()]
         if not all(choice in option.help for choice in choices):
             help = f"{', '.join(choices)}. {help}"
@@ -80,10 +81,18 @@ def flag_of(name: str) -> str:
     return "--" + _FLAGS.get(name, name).replace("_", "-")
 
 
+def _bounds(option: Option) -> str:
+    """Return which numbers an option takes; empty if it takes none, or all."""
+    if option.choices or option.minimum is None:
+        return ""
+    # Who gives none leaves the option out.
+    return expectation(dataclasses.replace(option, optional=False)) + "; "
+
+
 def _shown(default: Any) -> str:
     if isinstance(default, tuple):
         return " ".join(map(str, default))
-    return "none" if default is None else str(default)
+    return "none" if default in (None, "") else str(default)
 
 
 def _reader(option: Option) -> Callable[[str], Any]:

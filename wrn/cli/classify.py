@@ -12,7 +12,8 @@ from wrn.cli.output import print_json, print_table
 from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.errors import DataError
-from wrn.pictures import MAX_PICTURE_BYTES, read_picture
+from wrn.pictures import FORMATS, MAX_PICTURE_BYTES, read_picture
+from wrn.text import file_size
 
 
 def add(commands: Any) -> None:
@@ -21,7 +22,14 @@ def add(commands: Any) -> None:
         commands, "classify", _classify, "tell what is on pictures, of any size"
     )
     add_weights(parser)
-    parser.add_argument("pictures", metavar="PICTURE", nargs="+", type=Path)
+    parser.add_argument(
+        "pictures",
+        metavar="PICTURE",
+        nargs="+",
+        type=Path,
+        help=f"a file of at most {file_size(MAX_PICTURE_BYTES)} in one of the formats "
+        f"{', '.join(FORMATS)}",
+    )
 
 
 def _classify(arguments: argparse.Namespace) -> int:

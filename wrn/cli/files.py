@@ -9,16 +9,18 @@ from wrn.cli.output import Bar, print_json, print_table
 from wrn.cli.process import start_tensorflow
 from wrn.config import DataConfig
 
+_FILE = "a weight file of this program, or one of Keras (.h5, .hdf5, .keras)"
+
 
 def add(commands: Any) -> None:
     """Add the commands."""
     parser = command(commands, "inspect", _inspect, "tell what a weight file holds")
-    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("file", metavar="FILE", type=Path, help=_FILE)
 
     parser = command(
         commands, "convert", _convert, "write a weight file as this program's own"
     )
-    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("file", metavar="FILE", type=Path, help=_FILE)
     parser.add_argument(
         "--out", metavar="NEW", type=Path, required=True, help="a new .weights.h5"
     )

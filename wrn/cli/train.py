@@ -104,14 +104,17 @@ def _estimate(config: RunConfig, store: Any, arguments: argparse.Namespace) -> i
     from wrn import speed
     from wrn.estimate import estimate
 
+    found: speed.Speed | None
     if arguments.measure:
         start_tensorflow()
         from wrn.measurement import measure
 
         train = config.train
-        measured = measure(train.precision, train.devices)
-        store.write_measured_speed(speed.measurement_key(train), measured.to_dict())
-    estimated = estimate(config, speed.known(config, store))
+        found = measure(train.precision, train.devices)
+        store.write_measured_speed(speed.measurement_key(train), found.to_dict())
+    else:
+        found = speed.known(config, store)
+    estimated = estimate(config, found)
     if arguments.json:
         print_json({"name": config.model.name, **estimated.to_dict()})
         return 0
@@ -158,16 +161,17 @@ def _tell(run: Any, arguments: argparse.Namespace, result: dict[str, Any]) -> in
         "seconds": seconds,
         "weights": str(run.last_weights),
         "data": config.data.source,
+        "held_out": config.data.held_out_name,
     }
     if arguments.json:
         print_json(report)
     else:
         accuracy = report["test_accuracy"]
-        print(
-            f"{report['name']}: {report['epochs']} epochs, "
-            f"{'no accuracy yet' if accuracy is None else f'accuracy {accuracy:.2%}'}, "
-            f"in {run.path}"
-        )
+        told = "no accuracy yet"
+        if accuracy is not None:
+            kind = "validation accuracy" if config.data.validation else "accuracy"
+            told = f"{kind} {accuracy:.2%}"
+        print(f"{report['name']}: {report['epochs']} epochs, {told}, in {run.path}")
     if not report["finished"]:
         again = ["python", "-m", "wrn", "train", "--run", run.name, "--resume"]
         for name in _FREE_ON_RESUME:

@@ -76,7 +76,8 @@ class DataConfig(Config):
     limit: int | None = option(
         None,
         "Image limit",
-        "Use only this many training and test images. Empty uses all.",
+        "Use only this many training and test images, the first ones. Without it "
+        "all are used.",
         minimum=10,
     )
 

@@ -1,4 +1,4 @@
-"""Run folders: the only modules that know the files in them.
+"""Run folders: what lies where in them.
 
     runs/WRN-16-2_2026-11-23_14-05-09/
         config.json         every setting

@@ -1,8 +1,9 @@
 """Dump an untrusted HDF5 file as plain arrays: the program of the child process.
 
-    python -I child.py FILE
+    python -I child.py FILE SECONDS
 
-`FILE` is an HDF5 file, or a `.keras` archive that holds one. The working
+`FILE` is an HDF5 file, or a `.keras` archive that holds one; it may compute for so
+many seconds. The working
 directory, which must be empty and private, receives:
 
     arrays.f32       every weight, one after the other, as little-endian float32
