@@ -3,6 +3,7 @@ import tensorflow as tf
 from scipy import stats
 
 from wrn import augmentation
+from wrn.config import DataConfig
 
 
 def drawn(count=20_000, seed=(1, 2), flip=True, crop_padding=4):
@@ -21,6 +22,26 @@ def test_offsets_and_flips_are_uniform_and_independent():
     # 162 equally likely cells; a fair draw falls below 0.001 once in a thousand
     # seeds, and this seed is fixed.
     assert stats.chisquare(cells.ravel()).pvalue > 0.001
+
+
+def test_a_share_of_a_batch_is_a_part_of_the_whole(random):
+    """However many devices there are, with all that is random."""
+    images = tf.constant(random.integers(0, 256, (20, 32, 32, 3)), tf.uint8)
+    seed = tf.constant((5, 6), tf.int32)
+    indices = tf.constant(random.permutation(20), tf.int32)
+    data = DataConfig(cutout=8, trivial_augment=True)
+
+    def augmented(data, share=augmentation.ALL):
+        return augmentation.augment(
+            images, indices, seed, data, normalize=lambda batch: batch, share=share
+        ).numpy()
+
+    whole = augmented(data)
+    for share in (slice(0, 10), slice(10, 20)):
+        np.testing.assert_array_equal(augmented(data, share), whole[share])
+    # Each of the two does something.
+    for less in (data.replace(cutout=0), data.replace(trivial_augment=False)):
+        assert (np.abs(augmented(less) - whole) > 1).any()
 
 
 def test_seed_decides():

@@ -140,6 +140,10 @@ def test_operations_and_strengths_are_uniform_and_follow_from_the_seed():
     operations, strengths = (each.numpy() for each in draw_operations(seed, 20_000))
     assert chisquare(np.bincount(operations, minlength=13)).pvalue > 1e-3
     assert kstest(strengths, "uniform", (-1, 2)).pvalue > 1e-3
+    # And independent: each operation is done at all strengths.
+    for number in range(len(OPERATIONS)):
+        own = strengths[operations == number]
+        assert kstest(own, "uniform", (-1, 2)).pvalue > 1e-3
     again, _ = draw_operations(seed, 20_000)
     np.testing.assert_array_equal(operations, again)
 

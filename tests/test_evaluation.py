@@ -163,6 +163,17 @@ def test_classifier_preprocesses_and_keeps_the_order(model, images, expected_log
     np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-4)
 
 
+def test_flip_adds_the_logits_of_the_mirror_image(model, images, expected_logits):
+    classifier = Classifier(model, PREPROCESSING)
+    mirrored = classifier.logits(images.images[:, :, ::-1])
+    assert np.abs(mirrored - expected_logits).max() > 0.1
+    expected = np.exp(log_softmax((expected_logits + mirrored) / 2, axis=1))
+    flipped = evaluate(classifier, images.images, images.labels, flip=True)
+    np.testing.assert_allclose(flipped.probabilities, expected, atol=1e-4)
+    *_, grown = evaluate_growing(classifier, images.images, images.labels, flip=True)
+    np.testing.assert_array_equal(grown.probabilities, flipped.probabilities)
+
+
 def test_evaluate_agrees_with_keras_losses_and_counts(model, images, expected_logits):
     found = evaluate(Classifier(model, PREPROCESSING), images.images, images.labels)
     log_probabilities = log_softmax(expected_logits.astype(np.float64), axis=1)
