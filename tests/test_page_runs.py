@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.conftest import ROOT
+from tests.runs_page import open_run, open_runs
 from tests.training_fakes import (
     CONFIG,
     FakeTraining,
@@ -29,14 +29,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def page() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
-    return app.switch_page("pages/runs.py")
-
-
-def open_run(page: AppTest, name: str) -> AppTest:
-    page.query_params["run"] = name
-    return page.run()
+def page():
+    return open_runs()
 
 
 def buttons(page: AppTest) -> dict[str, object]:
