@@ -2,9 +2,9 @@
 
     python -I child.py FILE SECONDS
 
-`FILE` is an HDF5 file, or a `.keras` archive that holds one; it may compute for so
-many seconds. The working
-directory, which must be empty and private, receives:
+`FILE` is an HDF5 file, or a `.keras` archive that holds one; `SECONDS` is how long
+the process may compute. The working directory, which must be empty and private,
+receives:
 
     arrays.f32       every weight, one after the other, as little-endian float32
     manifest.json    {"datasets": [[path, shape], …], "groups": [path, …],
