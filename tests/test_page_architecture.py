@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from wrn.runs import RunStore
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -157,6 +159,9 @@ def test_a_training_costs_more_with_larger_batches(page):
     page.number_input(key="batch_size").set_value(256).run()
     assert metrics(page)["Activations"] in ("126 MB", "252 MB")
     assert metrics(page)["Time per epoch"] == "–"
+    fast = {"multiply_adds_per_second": 1e16, "device": "A fast one.", "updated": 1e9}
+    RunStore().write_measured_speed("auto", fast)
+    assert metrics(page.run())["Time per epoch"] == "1 s"
 
 
 def test_the_network_goes_along_to_the_train_page(page):

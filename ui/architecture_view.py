@@ -25,7 +25,7 @@ from wrn.graph import (
 )
 from wrn.jobs import manager
 from wrn.published import published
-from wrn.text import duration, file_size, gigabytes, short_count
+from wrn.text import estimated_duration, file_size, gigabytes, short_count
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
@@ -102,7 +102,7 @@ def cost_of_training(network: ModelConfig) -> None:
             "Time per epoch": (
                 "–"
                 if told.seconds_per_epoch is None
-                else duration(told.seconds_per_epoch),
+                else estimated_duration(told.seconds_per_epoch),
                 str(told.speed)
                 if told.speed
                 else "Not known yet on this device; the Train page can measure it.",

@@ -20,7 +20,7 @@ from wrn.config import DataConfig, RunConfig, TrainConfig
 from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
 from wrn.schedule import STATISTICS_BATCHES, image_size
 from wrn.speed import Speed, image_cost, training_passes
-from wrn.text import duration, gigabytes
+from wrn.text import estimated_duration, gigabytes
 from wrn.wiring import wiring_of
 
 #: Training and test images, by source; every other source holds CIFAR-10.
@@ -88,9 +88,8 @@ class Estimate:
         """Return the figures in one line for people."""
         time = "Time not known yet on this device"
         if self.seconds_per_epoch is not None and self.seconds is not None:
-            # "0 s" would be a promise.
-            time = f"About {duration(max(self.seconds_per_epoch, 1))} per epoch"
-            time += f", {duration(max(self.seconds, 1))} in all"
+            time = f"About {estimated_duration(self.seconds_per_epoch)} per epoch"
+            time += f", {estimated_duration(self.seconds)} in all"
             time += ", without the teacher's share" if self.has_teacher else ""
         memory = f"about {gigabytes(self.memory_bytes)} of "
         memory += "GPU memory" if self.gpus else "memory"

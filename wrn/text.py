@@ -34,6 +34,11 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def estimated_duration(seconds: float) -> str:
+    """Write an estimated time span: never as `0 s`, which would be a promise."""
+    return duration(max(seconds, 1))
+
+
 def gigabytes(size: int) -> str:
     """Write a number of bytes as two digits know it, such as `1.9 GB` or `23 GB`."""
     number = size / 1e9
