@@ -65,7 +65,7 @@ def test_what_is_assumed_of_a_file_is_said(page, models):
     page.run()
     page.selectbox(key="weights").set_value("silent").run()
     assert texts(page).count(assumed) == 1
-    assert "Evaluate finds out." in texts(page)
+    assert "The Evaluate page finds out." in texts(page)
 
 
 def test_a_number_without_an_image_is_refused_in_words(page, dataset):

@@ -94,6 +94,20 @@ def test_stored_weights_with_their_card(open_page, models, images):
     assert "Published" not in metrics(app)
 
 
+@pytest.mark.parametrize(
+    ("held_out", "label"),
+    [("test", "Accuracy then"), ("validation", "Validation accuracy then")],
+)
+def test_what_a_training_measured_is_named(open_page, models, held_out, label):
+    def write(path, layers):
+        result = {"epochs": 3, "test_accuracy": 0.5, "held_out": held_out}
+        told = {"metadata": {"result": result}, "own_names": True}
+        return weight_files.write_weights_h5(path, layers, **told)
+
+    write_weights(models / "ours.weights.h5", write=write)
+    assert f":gray[{label}]  \n50.00%" in texts(open_page("ours"))
+
+
 def test_calibration_flip_and_files(open_page, models, images):
     write_weights(models / "ours.weights.h5")
     card = {"test_accuracy": 0.1234, "test_accuracy_flip": 0.2345}

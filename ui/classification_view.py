@@ -50,7 +50,7 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
     st.caption(f"{literal(picture.name)}, {literal(chosen.label)}")
     for note in loaded.notes:
         if note not in told:
-            st.caption(f"{literal(note)} Evaluate finds out.")
+            st.caption(f"{literal(note)} The Evaluate page finds out.")
     seen, looked, guessed = st.columns([2, 2, 3], gap="medium")
     with seen:
         st.markdown("**As the network sees it**")
