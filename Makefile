@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # For more options of pytest: make test ARGS="-k graph"
 ARGS ?=
+# The others need not be read to find those of a browser; ARGS may name some.
+BROWSER_TESTS = $(if $(filter tests/%,$(ARGS)),,tests/browser)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check test-long lint types format tools clean
@@ -22,9 +24,10 @@ test: $(VENV)/dev.stamp  ## lint, types and the tests, a real browser included
 	@$(MAKE) -j3 lint types tools
 	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS)
 	@# With a filter there may be none of them (pytest's 5).
-	$(PYTEST) -m "speed and not long" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+	$(PYTEST) $(BROWSER_TESTS) -m "speed and not long" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
 	@# The tests of a file share a server.
-	$(PYTEST) -n 2 --dist loadfile -m "browser and not speed and not long" $(ARGS) \
+	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS) \
+		-m "browser and not speed and not long" $(ARGS) \
 		$(if $(ARGS),|| [ $$? = 5 ])
 
 check: lint types  ## lint, types and the fast tests: under a minute

@@ -181,7 +181,7 @@ def test_names_that_nobody_chose_never_collide(monkeypatch):
         ("evaluate first --html nowhere/x.html", 1, "Received: no such folder"),
         ("classify first README.md", 1, "README.md: A picture must be"),
         ("classify first nowhere.png", 1, "nowhere.png: A picture must be"),
-        ("train --seed 2147483648", 2, "0 to 2147483647"),
+        ("train --seed 2147483646", 2, "0 to 2147483645"),
         ("store first --name=", 2, "Received: ''"),
         ("runs --runs-folder README.md", 1, "The runs folder must be a folder."),
         ("runs --compare first --search x", 2, "comes without --archived"),

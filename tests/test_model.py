@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.signal import correlate
 
 from wrn.architecture import describe
-from wrn.config import ModelConfig
+from wrn.config import ModelConfig, TrainConfig, options
 from wrn.model import Dropout, build_model, dropout_seed
 
 KINDS = {
@@ -149,6 +149,17 @@ def test_seed_decides_the_initial_weights():
     kernels = [m.get_layer("conv1").kernel.numpy() for m in (first, again, other)]
     np.testing.assert_array_equal(kernels[0], kernels[1])
     assert (kernels[0] != kernels[2]).any()
+
+
+def test_the_largest_seed_repeats_none_of_the_first():
+    (seed,) = (option for option in options(TrainConfig) if option.name == "seed")
+    config = ModelConfig(depth=10, widen_factor=1)
+    kernels = [
+        build_model(config, seed=number).get_layer("conv1").kernel.numpy()
+        for number in (0, 1, int(seed.maximum))
+    ]
+    assert (kernels[2] != kernels[0]).any()
+    assert (kernels[2] != kernels[1]).any()
 
 
 def test_layers_of_one_network_start_differently():

@@ -251,7 +251,8 @@ class TrainConfig(Config):
         "Initial weights, order of the images, augmentation and dropout follow "
         "from it.",
         minimum=0,
-        maximum=2**31 - 1,
+        # Keras takes seeds modulo 2^31 - 2: a larger one would repeat the first.
+        maximum=2**31 - 3,
     )
 
     def __post_init__(self) -> None:
