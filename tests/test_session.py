@@ -1,6 +1,7 @@
 """What a training's session hands to its parts: settings, streams, statistics."""
 
 import dataclasses
+import gc
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,6 +55,25 @@ def test_each_step_gets_its_size_its_share_and_its_streams(dataset, monkeypatch)
     # No two steps, and no two streams, have one seed.
     seeds = np.concatenate([arguments[1].numpy() for arguments in asked])
     assert len({tuple(seed) for seed in seeds.tolist()}) == 40
+
+
+def graphs():
+    """Count the graphs that TensorFlow keeps, each with the weights that it uses."""
+    gc.collect()
+    return sum(type(each).__name__ == "FuncGraph" for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_training_that_has_ended_leaves_the_memory(dataset, precision):
+    config = small(averaging=0.9, averaging_from=0.5, sam_radius=0.05, mixup=0.2)
+    before = graphs()
+    session = Session(config, dataset, choose(precision, "cpu"))
+    for number in range(2 * session.steps):
+        session.step(number, np.arange(40, dtype=np.int32), 0.1)
+    assert session.measure(session.split.held_out, lambda: False)
+    assert graphs() > before
+    del session
+    assert graphs() == before
 
 
 def test_a_late_average_begins_where_it_was_asked_to(dataset, monkeypatch):

@@ -45,6 +45,24 @@ def means(strategy: Any, variables: Sequence[Any]) -> list[Any]:
     ]
 
 
+def sums(values: Sequence[Any]) -> list[Any]:
+    """Return each tensor's sum over all replicas. Call it on each, in a graph.
+
+    `ReplicaContext.all_reduce` does the same, and makes its result differentiable:
+    by a function in a registry of TensorFlow's that is never emptied, and that holds
+    the graph and with it all weights.
+    """
+
+    def add_up(strategy: Any, *values: Any) -> Any:
+        pairs = [(value, value) for value in values]
+        return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.SUM, pairs)
+
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return list(values)
+    return list(context.merge_call(add_up, args=values))
+
+
 def agreed(devices: Devices, should_stop: Callable[[], bool]) -> Callable[[], bool]:
     """Return a question that is answered yes on all workers if it is on one."""
     if devices.workers == 1:

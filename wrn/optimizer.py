@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from wrn.collective import sums
 from wrn.config import TrainConfig
 
 
@@ -45,6 +46,11 @@ class CoupledSGD(keras.optimizers.SGD):
         # have other names.
         self._decays = [not self.only_kernels or v.name == "kernel" for v in variables]
         super().build(variables)
+
+    def _all_reduce_sum_gradients(self, pairs: Any) -> Any:
+        """Add up the replicas' gradients, where Keras does. See `sums` for why."""
+        gradients, variables = zip(*pairs, strict=True)
+        return list(zip(sums(gradients), variables, strict=True))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable in place."""

@@ -18,7 +18,7 @@ from wrn import augmentation, feasibility
 from wrn.attention import with_groups
 from wrn.averaging import WeightAverage
 from wrn.batch_statistics import BatchStatistics
-from wrn.collective import means, of_chief
+from wrn.collective import means, of_chief, sums
 from wrn.config import RunConfig
 from wrn.data import Dataset, Images, select
 from wrn.devices import Devices
@@ -365,5 +365,5 @@ def _overflowing_together(gradients: list[Any]) -> list[Any]:
         return gradients
     finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
     mine = tf.where(finite, 0.0, np.float32(np.nan))
-    everyones = context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+    (everyones,) = sums([mine])
     return [gradient + everyones for gradient in gradients]
