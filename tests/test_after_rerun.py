@@ -48,6 +48,14 @@ gc.collect(1)
 assert gc.get_freeze_count() <= spared
 gc.collect()
 assert gc.get_freeze_count() > spared
+
+kept = cycle()
+gc.freeze()
+# As a training does at its end.
+gc.unfreeze()
+gc.collect()
+assert kept() is None
+assert gc.get_freeze_count() > spared, "Nothing is spared any more."
 print("passed")
 """
 

@@ -1,8 +1,10 @@
 """Background training, with a training that does nothing but wait and obey."""
 
 import errno
+import gc
 import shutil
 import threading
+import weakref
 
 import pytest
 from filelock import FileLock
@@ -89,6 +91,29 @@ def test_job_runs_and_finishes(jobs, steps):
     assert jobs.store.open(name).status().state == "finished"
     assert jobs.store.open(name).status().device == "test device"
     assert not jobs.store.open(name).is_owned()
+
+
+def test_the_memory_of_a_training_is_free_at_its_end(jobs, monkeypatch):
+    class Network:
+        pass
+
+    networks = []
+
+    def train(*_, **__):
+        network = Network()
+        network.itself = network
+        networks.append(weakref.ref(network))
+        # As the dashboard may at any time: see `ui.after_rerun`.
+        gc.freeze()
+        return Outcome(True, 1, 0.5, 0.5, "test device")
+
+    monkeypatch.setattr(execution, "train", train)
+    monkeypatch.setattr(execution, "load_cached", lambda source: None)
+    try:
+        jobs.submit(CONFIG, "a")
+        wait_for(lambda: networks and networks[0]() is None)
+    finally:
+        gc.unfreeze()
 
 
 def test_second_job_waits_its_turn(jobs, steps):

@@ -16,7 +16,8 @@ import sys
 from streamlit.runtime.scriptrunner import script_runner
 
 #: So many more modules are worth it. What else lives at that moment is taken out, too,
-#: and is not freed if it ever becomes part of a cycle: it must not happen often.
+#: and is not freed if it ever becomes part of a cycle: it must not happen often. At its
+#: end a training puts everything back (`wrn.jobs`).
 _MORE_MODULES = 300
 
 _modules_spared = 0
@@ -46,6 +47,7 @@ def _after_collection(phase: str, info: dict[str, int]) -> None:
     # What is garbage now has just been freed: none of it is kept.
     if phase == "stop" and info["generation"] == 2:
         loaded = len(sys.modules)
-        if loaded >= _modules_spared + _MORE_MODULES:
+        put_back = _modules_spared and not gc.get_freeze_count()
+        if put_back or loaded >= _modules_spared + _MORE_MODULES:
             _modules_spared = loaded
             gc.freeze()

@@ -7,6 +7,7 @@ What it returns are plain objects that any thread may read.
 """
 
 import atexit
+import gc
 import sys
 import threading
 import types
@@ -305,6 +306,7 @@ class JobManager:
             try:
                 if job:
                     job.execute()
+                    _free_memory()
             finally:
                 self._active = None
                 if device:
@@ -327,6 +329,16 @@ class JobManager:
                 return None
             return device
         return None
+
+
+def _free_memory() -> None:
+    """Free what a training held, before the next one wants as much.
+
+    It is in cycles. Whoever spares objects from collections, as the dashboard does
+    those of loaded modules, may have spared them with the rest while it ran.
+    """
+    gc.unfreeze()
+    gc.collect()
 
 
 def manager() -> JobManager:
