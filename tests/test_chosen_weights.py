@@ -36,7 +36,7 @@ def models(tmp_path, monkeypatch):
 )
 def test_name_of_an_upload_is_never_a_path(tmp_path, temporary, name):
     content = write_weights(tmp_path / "file").read_bytes()
-    chosen = ChosenWeights(name, "any", content=memoryview(content))
+    chosen = ChosenWeights(name, "any", content=content)
     with chosen.file() as path:
         assert path.parent.parent == temporary
         assert path.read_bytes() == content
@@ -50,7 +50,7 @@ def test_server_admits_what_the_page_and_the_reader_admit():
 
 
 def test_no_cache_keeps_an_upload(tmp_path):
-    content = memoryview(write_weights(tmp_path / "file").read_bytes())
+    content = write_weights(tmp_path / "file").read_bytes()
     chosen = ChosenWeights("x.h5", "any", content=content)
     inspect_weights(chosen.identity, chosen)
     load_network(chosen)
@@ -62,7 +62,7 @@ def test_no_cache_keeps_an_upload(tmp_path):
 
 
 def test_upload_is_deleted_although_reading_it_fails(temporary):
-    chosen = ChosenWeights("x.h5", "any", content=memoryview(b"x"))
+    chosen = ChosenWeights("x.h5", "any", content=b"x")
     with pytest.raises(WeightsError), chosen.file() as path:
         weights.read(path)
     assert list(temporary.iterdir()) == []

@@ -117,7 +117,7 @@ def test_what_was_found_out_is_written_with_the_converted_file(trained, tmp_path
         atol=1e-4,
     )
     # The page does the same, where these very weights were evaluated.
-    content = memoryview(path.read_bytes())
+    content = path.read_bytes()
     chosen = ChosenWeights("old.h5", "any", content=content)
     downloaded = tmp_path / "downloaded.weights.h5"
     downloaded.write_bytes(converted(chosen, found))

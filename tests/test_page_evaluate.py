@@ -219,7 +219,7 @@ def test_upload_of_another_program_is_offered_as_an_own_file(
     assert downloads(app) == ["Download as this program's own file"]
 
     with path.open("rb") as file:
-        chosen = ChosenWeights("../x.h5", "any", content=memoryview(file.read()))
+        chosen = ChosenWeights("../x.h5", "any", content=file.read())
     content = converted(chosen)
     assert list(temporary.iterdir()) == []
     app.file_uploader(key="upload").upload("own.h5", content).run()

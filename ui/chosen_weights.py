@@ -26,7 +26,7 @@ class ChosenWeights:
     label: str
     identity: str
     path: Path | None = None
-    content: memoryview | None = None
+    content: bytes | None = None
     card: Card | None = None
     run: Run | None = None
 

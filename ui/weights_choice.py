@@ -118,7 +118,8 @@ def _uploaded() -> ChosenWeights | None:
             f"Received: {file_size(upload.size)}"
         )
         return None
-    content = upload.getbuffer()
+    # Those that Streamlit holds: they are not copied.
+    content = upload.getvalue()
     identity = f"SHA-256 {hashlib.sha256(content).hexdigest()}"
     chosen = ChosenWeights(upload.name[:120], identity, content=content)
     st.session_state[state.UPLOADED] = chosen
