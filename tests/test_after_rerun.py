@@ -27,14 +27,15 @@ gc.disable()
 after_rerun.spare_modules()
 after_rerun.spare_modules()
 assert len(gc.callbacks) == 1
-assert gc.get_freeze_count() == 0
+# Python 3.12 takes out some by itself.
+own = gc.get_freeze_count()
 
 load("first", 300)
 before = cycle()
 gc.collect()
 assert before() is None, "Garbage was kept."
 spared = gc.get_freeze_count()
-assert spared > 300
+assert spared > own + 300
 assert len(gc.get_objects()) < 100
 
 load("second", 50)

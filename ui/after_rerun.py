@@ -21,6 +21,7 @@ from streamlit.runtime.scriptrunner import script_runner
 _MORE_MODULES = 300
 
 _modules_spared = 0
+_objects_spared = 0
 
 
 def spare_modules() -> None:
@@ -43,11 +44,13 @@ def _clean_nothing() -> None:
 
 
 def _after_collection(phase: str, info: dict[str, int]) -> None:
-    global _modules_spared
+    global _modules_spared, _objects_spared
     # What is garbage now has just been freed: none of it is kept.
     if phase == "stop" and info["generation"] == 2:
         loaded = len(sys.modules)
-        put_back = _modules_spared and not gc.get_freeze_count()
+        # Python 3.12 takes out some hundreds by itself, and some are freed by and by.
+        put_back = gc.get_freeze_count() < _objects_spared // 2
         if put_back or loaded >= _modules_spared + _MORE_MODULES:
             _modules_spared = loaded
             gc.freeze()
+            _objects_spared = gc.get_freeze_count()
