@@ -9,6 +9,8 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 # The others need not be read to find those of a browser; ARGS may name some.
 BROWSER_TESTS = $(if $(filter tests/%,$(ARGS)),,tests/browser)
+# Of those chosen there may be none of a kind: pytest's 5.
+OR_NONE = $(if $(filter -k% tests/%,$(ARGS)),|| [ $$? = 5 ])
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check test-long lint types format tools clean
@@ -22,13 +24,11 @@ run: $(VENV)/run.stamp  ## start the dashboard in the browser
 
 test: $(VENV)/dev.stamp  ## lint, types and the tests, a real browser included
 	@$(MAKE) -j3 lint types tools
-	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS)
-	@# With a filter there may be none of them (pytest's 5).
-	$(PYTEST) $(BROWSER_TESTS) -m "speed and not long" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS) $(OR_NONE)
+	$(PYTEST) $(BROWSER_TESTS) -m "speed and not long" $(ARGS) $(OR_NONE)
 	@# The tests of a file share a server.
 	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS) \
-		-m "browser and not speed and not long" $(ARGS) \
-		$(if $(ARGS),|| [ $$? = 5 ])
+		-m "browser and not speed and not long" $(ARGS) $(OR_NONE)
 
 check: lint types  ## lint, types and the fast tests: under a minute
 	$(PYTEST) -n 2 -m "not slow and not browser and not long" $(ARGS)
