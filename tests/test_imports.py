@@ -82,6 +82,7 @@ def test_the_library_imports_nothing_of_the_screen():
         ("wrn", "from streamlit import session_state", False),
         ("wrn", "from ui import charts", False),
         ("wrn/weights", "import ui.charts", False),
+        ("wrn", "import keras", False),
         ("ui", "import streamlit", True),
         ("pages", "from ui import charts", True),
     ],

@@ -25,4 +25,8 @@ import os
 # may start it: GPU memory is left to other programs until it is needed.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
+# So does Keras, which TensorFlow imports: another project may have left another backend
+# in the environment or in Keras's own settings. `wrn.own_keras` sees to the others.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
 __version__ = "0.1.0"

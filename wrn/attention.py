@@ -11,8 +11,9 @@ Source:
 
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from wrn.own_keras import keras
 
 
 def with_groups(model: keras.Model) -> keras.Model:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from wrn.collective import means
+from wrn.own_keras import keras
 from wrn.tracing import traced
 
 #: Steps between two updates of the average.

@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import psutil
 import tensorflow as tf
@@ -29,6 +28,7 @@ from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import Dataset, load_cached
 from wrn.devices import Devices, choose
 from wrn.errors import ConfigError, RunError
+from wrn.own_keras import keras
 from wrn.randomness import image_order
 from wrn.runs import RunStore
 from wrn.session import Session

@@ -14,12 +14,12 @@ Source:
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-import keras
 import tensorflow as tf
 
 from wrn import weights
 from wrn.attention import attention, with_groups
 from wrn.model import build_model
+from wrn.own_keras import keras
 from wrn.teacher_files import TeacherFile
 
 

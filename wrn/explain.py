@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, check_finite, softmax
 from wrn.model import WindowAverage
+from wrn.own_keras import keras
 
 #: Classes that are told.
 TOP = 5

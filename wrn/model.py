@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn.architecture import IMAGE_SHAPE, Architecture, Layer, describe
 from wrn.config import ModelConfig
+from wrn.own_keras import keras
 from wrn.wiring import AUTHORS, Wiring
 
 

@@ -9,11 +9,11 @@ images are much the same upside down, and swapped colours hardly at all.
 
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from wrn.inference import BATCH_IMAGES
+from wrn.own_keras import keras
 
 
 def misfit(model: keras.Model, images: NDArray[np.float32]) -> float:

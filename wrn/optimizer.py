@@ -7,11 +7,11 @@ decay is inside the gradient in both classes here.
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from wrn.collective import sums
 from wrn.config import TrainConfig
+from wrn.own_keras import keras
 
 
 class CoupledSGD(keras.optimizers.SGD):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from wrn.inference import Classifier, cross_entropy
 from wrn.loss import image_losses
 from wrn.model import build_model, dropout_seed
 from wrn.optimizer import build_optimizer
+from wrn.own_keras import keras
 from wrn.preprocessing import Preprocessing, fit_preprocessing
 from wrn.randomness import AUGMENTATION, DROPOUT, mixup_share, step_seed
 from wrn.schedule import averaging_start, image_size, mixes

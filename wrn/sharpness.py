@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from wrn.own_keras import keras
 
 
 def worst_nearby(weights: list[Any], gradients: list[Any], radius: float) -> list[Any]:
