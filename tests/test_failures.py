@@ -36,6 +36,11 @@ class ResourceExhaustedError(Exception):
         (ConfigError("depth is odd"), "depth is odd", "another value of the setting"),
         (ClusterError("Start all again"), "Start all again", ""),
         (OSError(errno.ENOSPC, "No space left", "x"), "No space left: x", "Make room"),
+        (
+            OSError(errno.EDQUOT, "Quota exceeded", "x"),
+            "Quota exceeded: x",
+            "Make room",
+        ),
         (ValueError("odd\nmore"), "ValueError: odd", "Resume to try once more"),
         (KeyError(), "KeyError: no message", "Resume to try once more"),
     ],

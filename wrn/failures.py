@@ -65,7 +65,7 @@ def _advice(error: BaseException, config: RunConfig) -> str:
         return "Train again with another file in the setting that is named, or none."
     if isinstance(error, ConfigError):
         return "Train again with another value of the setting that is named."
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Make room on the disk, then resume: the last checkpoint is whole."
     if isinstance(error, WrnError):
         return ""

@@ -51,12 +51,16 @@ def save(
         preprocessing: The arrays of the preprocessing, by their names.
 
     Raises:
-        OSError: If there is no room for it, or the folder cannot be written.
+        OSError: If there is no room for it, on the disk or within a quota, or the
+            folder cannot be written.
     """
-    _check_room(path.parent, model, {**(extras or {}), **(preprocessing or {})})
+    arrays = {**(extras or {}), **(preprocessing or {})}
+    needed_bytes = _OVERHEAD_BYTES + sum(array.nbytes for array in arrays.values())
+    needed_bytes += sum(4 * math.prod(weight.shape) for weight in model.weights)
     # Keras insists on the ending; the leading dot keeps the file out of listings.
     temporary = path.with_name(f".{uuid.uuid4().hex}.weights.h5")
     try:
+        _check_room(temporary, needed_bytes)
         model.save_weights(temporary)
         with h5py.File(temporary, "r+") as file:
             file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
@@ -72,16 +76,26 @@ def save(
         temporary.unlink(missing_ok=True)
 
 
-def _check_room(folder: Path, model: Any, extras: Mapping[str, NDArray[Any]]) -> None:
+def _check_room(path: Path, needed_bytes: int) -> None:
     """Refuse to begin what does not fit: amid it the HDF5 library crashes at the end.
+
+    Args:
+        path: A new file, in which the room is taken. Whoever writes it begins anew.
+        needed_bytes: How much.
 
     Raises:
         OSError: If there is no room.
     """
-    needed = _OVERHEAD_BYTES + sum(array.nbytes for array in extras.values())
-    needed += sum(4 * math.prod(weight.shape) for weight in model.weights)
-    if shutil.disk_usage(folder).free < needed:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    folder = str(path.parent)
+    if hasattr(os, "posix_fallocate"):
+        # Quotas and limits of a process are found by asking for the room alone.
+        with path.open("wb") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, needed_bytes)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, folder) from error
+    elif shutil.disk_usage(folder).free < needed_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
 
 
 def fill(model: Any, recognized: Recognized) -> None:
