@@ -1,11 +1,14 @@
 """Plotly's script is put where Streamlit serves it."""
 
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import plotly
+import plotly.graph_objects as go
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from ui import live_chart
 
@@ -53,3 +56,25 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "static").write_text("a file in the way")
     with pytest.raises(OSError, match="static"):
         publish(tmp_path / "static")
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_chart_is_drawn_without_a_folder_for_its_script(
+    as_text, tmp_path, monkeypatch
+):
+    def page(figure):
+        from ui.live_chart import live_chart
+
+        live_chart(figure, key="curve", height=300, alt="A curve.")
+
+    (tmp_path / "static").write_text("a file in the way")
+    monkeypatch.setattr(live_chart, "STATIC", tmp_path / "static")
+    figure = go.Figure(go.Scatter(y=[1.5, 2.5]))
+    shown = AppTest.from_function(
+        page, kwargs={"figure": figure.to_json() if as_text else figure}
+    ).run()
+    assert not shown.exception
+    (chart,) = shown.get("plotly_chart")
+    (curve,) = json.loads(chart.proto.spec)["data"]
+    assert list(curve["y"]) == [1.5, 2.5]
+    assert not shown.get("bidi_component")

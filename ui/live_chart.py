@@ -16,6 +16,7 @@ from typing import Any
 
 import plotly
 import plotly.graph_objects as go
+import plotly.io as pio
 import streamlit as st
 
 #: The folder that Streamlit serves: `static/` beside `dashboard.py`.
@@ -67,8 +68,9 @@ def live_chart(
     try:
         plotly_address = publish(_BUNDLE, _BUNDLE_NAME, STATIC)
         script_address = publish(_SCRIPT, _SCRIPT_NAME, STATIC)
-    except OSError as error:
-        st.error(f"A chart's script could not be put into {STATIC}: {error.strerror}.")
+    except OSError:
+        # A checkout that is read-only. This one forgets the zoom, and is not clicked.
+        _plain_chart(figure, key=key, height=height, alt=alt)
         return
     _component(
         key=key,
@@ -83,6 +85,12 @@ def live_chart(
         },
         on_clicked_change=clicked,
     )
+
+
+def _plain_chart(figure: go.Figure | str, *, key: str, height: int, alt: str) -> None:
+    """Draw a figure with what Streamlit brings along."""
+    drawn = pio.from_json(figure) if isinstance(figure, str) else figure
+    st.plotly_chart(drawn, key=key, height=height, alt=alt)
 
 
 def publish(file: Path, name: str, folder: Path) -> str:
