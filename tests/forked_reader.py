@@ -30,6 +30,8 @@ def main() -> None:
             sys.argv[1:] = path, cpu_seconds
             try:
                 child.main()
+            except SystemExit as error:
+                os._exit(error.code)
             except BaseException:
                 os._exit(1)
             os._exit(0)

@@ -1,6 +1,7 @@
 """An uploaded file: lent under a name of ours, kept by no cache, within a limit."""
 
 import gc
+import tempfile
 import weakref
 
 import pytest
@@ -66,3 +67,10 @@ def test_upload_is_deleted_although_reading_it_fails(temporary):
     with pytest.raises(WeightsError), chosen.file() as path:
         weights.read(path)
     assert list(temporary.iterdir()) == []
+
+
+def test_no_room_for_an_upload_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    chosen = ChosenWeights("x.h5", "any", content=b"x")
+    with pytest.raises(WeightsError, match=r"TMPDIR.*No such file"), chosen.file():
+        pass

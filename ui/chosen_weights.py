@@ -2,10 +2,11 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from wrn.errors import WeightsError
 from wrn.runs import Run
 from wrn.stored import Card
 
@@ -32,12 +33,23 @@ class ChosenWeights:
 
     @contextmanager
     def file(self) -> Iterator[Path]:
-        """Lend the file. That of an upload is in a folder of its own, and deleted."""
+        """Lend the file. That of an upload is in a folder of its own, and deleted.
+
+        Raises:
+            WeightsError: If there is no room for it.
+        """
         if self.path is not None:
             yield self.path
-        else:
-            # Closed before it is lent: Windows opens no file twice.
-            with tempfile.TemporaryDirectory(prefix="wrn-upload-") as folder:
-                file = Path(folder) / "weights"
+            return
+        with ExitStack() as stack:
+            try:
+                lent = tempfile.TemporaryDirectory(prefix="wrn-upload-")
+                file = Path(stack.enter_context(lent)) / "weights"
+                # Closed before it is lent: Windows opens no file twice.
                 file.write_bytes(self.content or b"")
-                yield file
+            except OSError as error:
+                raise WeightsError(
+                    "Reading an upload takes room in a temporary folder (TMPDIR names "
+                    f"another one). Received: {error.strerror or error}"
+                ) from None
+            yield file

@@ -12,12 +12,15 @@ receives:
                       "archive": {member: text}}
                      or {"refusal": sentence}
 
+Where that directory has no room for them the exit status is `NO_ROOM`.
+
 Paths are relative to the root, which is "". Nothing of Keras is used and nothing
 is interpreted here. The HDF5 library crashes or hangs on some damaged files;
 this process may die of that, the one that started it may not. So this file
 stands alone: it imports nothing of `wrn`.
 """
 
+import errno
 import json
 import math
 import re
@@ -27,6 +30,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+#: The exit status where the file is not to blame, but the disk.
+NO_ROOM = 3
 
 MIB = 2**20
 
@@ -97,7 +103,8 @@ def dump(path: Path) -> dict[str, Any]:
         attributes = read_attributes(groups)
         with open("arrays.f32", "wb") as arrays:
             for _, dataset in datasets:
-                dataset.astype("<f4")[()].tofile(arrays)
+                # `tofile` would not tell of a full disk.
+                arrays.write(dataset.astype("<f4")[()])
         return {
             "datasets": [[path, list(dataset.shape)] for path, dataset in datasets],
             "groups": [path for path, _ in groups],
@@ -116,7 +123,9 @@ def unpack(path: Path) -> dict[str, str]:
                 shutil.copyfileobj(packed, unpacked, MIB)
     except (Refusal, MemoryError):
         raise
-    except Exception:
+    except Exception as error:
+        if no_room(error):
+            raise
         # Damaged archives raise errors of many classes.
         raise Refusal(
             "The ZIP archive is damaged. Expected an intact .keras archive; copy or "
@@ -420,22 +429,40 @@ def main() -> None:
     """
     limit_resources(int(sys.argv[2]))
     try:
-        manifest = dump(Path(sys.argv[1]))
+        manifest = json.dumps(answer(Path(sys.argv[1])))
+        Path("manifest.json").write_text(manifest, encoding="ascii")
+    except OSError as error:
+        if no_room(error):
+            sys.exit(NO_ROOM)
+        raise
+
+
+def no_room(error: Exception) -> bool:
+    """Whether the disk is full, or a quota used up."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and error.errno in full
+
+
+def answer(path: Path) -> dict[str, Any]:
+    """Return the manifest of a file, or why there is none."""
+    try:
+        return dump(path)
     except Refusal as refusal:
-        manifest = {"refusal": str(refusal)}
+        return {"refusal": str(refusal)}
     except MemoryError:
-        manifest = {
+        return {
             "refusal": "Reading the file must take at most "
             f"{MAX_MEMORY // MIB:,} MiB of memory. Received: one that needs more"
         }
-    except Exception:
+    except Exception as error:
+        if no_room(error):
+            raise
         # What h5py and zipfile raise on damaged files is of every class, and its
         # text may name paths of the server.
-        manifest = {
+        return {
             "refusal": "The file is damaged: the HDF5 library cannot read it. Expected "
             "an intact weight file; copy or download it again"
         }
-    Path("manifest.json").write_text(json.dumps(manifest), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ again here. It leaves out what a resume needs besides; `wrn.checkpoint` reads th
 a run's own folder, after the weights have passed here.
 """
 
+import errno
 import json
 import math
 import os
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn.errors import WeightsError
+from wrn.weights.child import NO_ROOM
 
 Array = NDArray[np.float32]
 
@@ -42,8 +44,10 @@ PATIENCE = 8
 #: The texts of a file and of its archive, as JSON.
 MAX_MANIFEST_BYTES = 64 * 2**20
 
-#: What a process is ended by that computes for too long; Windows has no such limit.
+#: What a process is ended by that computes for too long, and by a system that has no
+#: memory left; Windows knows neither.
 _SIGXCPU = getattr(signal, "SIGXCPU", None)
+_SIGKILL = getattr(signal, "SIGKILL", None)
 
 CHILD = Path(__file__).with_name("child.py")
 
@@ -92,16 +96,20 @@ def dump(path: str | Path) -> Dump:
 
     Raises:
         WeightsError: If it is no such file, is damaged, or holds anything but
-            plain arrays of finite floating-point numbers.
+            plain arrays of finite floating-point numbers. Or if the machine has no
+            room or no process left to read it with.
     """
     path = Path(path).resolve()
     size = _check_file(path)
-    with tempfile.TemporaryDirectory(prefix="wrn-") as folder:
-        _run_child(path, Path(folder), cpu_seconds(size))
-        try:
-            return _load(Path(folder))
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
-            raise _crashed() from None
+    try:
+        with tempfile.TemporaryDirectory(prefix="wrn-") as folder:
+            _run_child(path, Path(folder), cpu_seconds(size))
+            try:
+                return _load(Path(folder))
+            except (OSError, ValueError, TypeError, KeyError, RecursionError):
+                raise _crashed() from None
+    except OSError as error:
+        raise _hindered(error.strerror or str(error)) from None
 
 
 def cpu_seconds(size: int) -> int:
@@ -177,8 +185,19 @@ def _run_child(path: Path, folder: Path, seconds: int) -> None:
         raise too_long from None
     if _SIGXCPU and done.returncode == -_SIGXCPU:
         raise too_long
+    if done.returncode == NO_ROOM:
+        raise _hindered(os.strerror(errno.ENOSPC))
+    if _SIGKILL and done.returncode == -_SIGKILL:
+        raise _hindered("The process was killed, as it is where memory runs out")
     if done.returncode:
         raise _crashed()
+
+
+def _hindered(cause: str) -> WeightsError:
+    return WeightsError(
+        "Reading a weight file takes a process, and room in a temporary folder "
+        f"(TMPDIR names another one). Received: {cause}"
+    )
 
 
 def _crashed() -> WeightsError:

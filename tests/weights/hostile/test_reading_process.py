@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import textwrap
 
 import pytest
@@ -12,6 +13,15 @@ from wrn.errors import WeightsError
 from wrn.weights import reader
 
 pytestmark = pytest.mark.usefixtures("quick_reading")
+
+
+#: Loads the true child as `module`.
+TRUE_CHILD = f"""
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("child", {str(reader.CHILD)!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+"""
 
 
 @pytest.fixture
@@ -37,16 +47,7 @@ def test_crash_of_the_library_is_one_sentence(path, child):
 @pytest.mark.skipif(os.name != "posix", reason="limits")
 def test_hang_of_the_library_is_one_sentence(path, child, monkeypatch):
     """Ended by its own limit on computing, as the true child sets it."""
-    child(
-        f"""
-        import importlib.util, sys
-        spec = importlib.util.spec_from_file_location("child", {str(reader.CHILD)!r})
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.limit_resources(int(sys.argv[2]))
-        while True: pass
-        """
-    )
+    child(f"{TRUE_CHILD}\nmodule.limit_resources(int(sys.argv[2]))\nwhile True: pass")
     monkeypatch.setattr(reader, "MIN_CPU_SECONDS", 0.5)
     monkeypatch.setattr(reader, "PATIENCE", 1000)
     samples.write_weights_h5(path, samples.mlp())
@@ -100,4 +101,32 @@ def test_what_the_child_leaves_is_looked_at_first(path, child, code):
     child(f"import os; {code}")
     samples.write_weights_h5(path, samples.mlp())
     with pytest.raises(WeightsError, match="library failed on this file"):
+        weights.read(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is full")
+@pytest.mark.parametrize("name", ["model.weights.h5", "arrays.f32", "manifest.json"])
+def test_a_full_disk_is_not_blamed_on_the_file(path, child, name):
+    child(f"{TRUE_CHILD}\nos.symlink('/dev/full', {name!r})\nmodule.main()")
+    samples.write_weights_h5(path, samples.mlp())
+    if name == "model.weights.h5":
+        samples.pack(path, samples.archived(path))
+    with pytest.raises(
+        WeightsError, match=r"room in a temporary folder.*No space left"
+    ):
+        weights.read(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_that_the_system_ended_is_not_blamed_on_the_file(path, child):
+    child(f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})")
+    samples.write_weights_h5(path, samples.mlp())
+    with pytest.raises(WeightsError, match="killed, as it is where memory runs out"):
+        weights.read(path)
+
+
+def test_a_machine_without_temporary_folders_is_told(path, tmp_path, monkeypatch):
+    samples.write_weights_h5(path, samples.mlp())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(WeightsError, match=r"TMPDIR.*No such file or directory"):
         weights.read(path)
