@@ -87,6 +87,44 @@ def test_a_growing_curve_keeps_the_points_already_drawn():
     assert set(before[:-4]) <= set(after)
 
 
+def one_cycle(place):
+    return np.where(place < 15, place / 75, 0.2 * (150 - place) / 135)
+
+
+def steps(place):
+    return np.where(place < 60, 0.1, np.where(place < 120, 0.02, 0.004))
+
+
+def cosine(place):
+    return 0.05 * (1 + np.cos(np.pi * place / 150))
+
+
+def drawn_rates(x, y):
+    """Return what the two charts of trainings draw of a learning rate."""
+    run = {**curves([]), "learning_rate": (x, y)}
+    yield trace(charts.training_curves(run), "learning_rate")
+    yield trace(charts.compare_curves({"a": run}, "test"), "a/learning_rate")
+
+
+@pytest.mark.parametrize("rate", [one_cycle, steps, cosine])
+def test_a_learning_rate_is_drawn_as_it_was(rate):
+    x = np.arange(1, 6001) / 40  # 150 epochs of 40 records
+    y = rate(x)
+    for drawn in drawn_rates(x, y):
+        assert drawn.line.shape is None  # straight from point to point
+        assert np.abs(np.interp(x, drawn.x, drawn.y) - y).max() <= 0.0021 * y.max()
+        # Wherever the mouse is, one is near.
+        assert 0 < np.diff(drawn.x).max() < 0.025 * x.max()
+        assert len(drawn.x) <= MOST
+
+
+def test_a_learning_rate_that_never_settles_is_thinned_out():
+    y = np.random.default_rng(0).uniform(size=6000)
+    for drawn in drawn_rates(np.arange(6000.0), y):
+        assert len(drawn.x) <= MOST
+        assert max(drawn.y) == pytest.approx(y.max())
+
+
 def test_training_curves_have_three_panels_over_one_x_axis():
     figure = charts.training_curves(
         curves(

@@ -11,7 +11,7 @@ the theme. The colours of the curves are the same in both themes and have a cont
 of at least 3:1 against both backgrounds.
 """
 
-from ui.charts.decimation import POINTS_PER_CURVE, decimate
+from ui.charts.decimation import POINTS_PER_CURVE, decimate, straighten
 from ui.charts.evaluation import (
     confusion_matrix,
     per_class_accuracy,
@@ -40,6 +40,7 @@ __all__ = [
     "reliability",
     "schedule_curve",
     "smoothed",
+    "straighten",
     "top_classes",
     "training_curves",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from ui.charts.decimation import POINTS_PER_CURVE, decimate
+from ui.charts.decimation import POINTS_PER_CURVE, decimate, straighten
 from ui.charts.style import RUN_COLORS, TEST_COLOR, TRAIN_COLOR, compact, empty_figure
 from ui.records import Curves
 
@@ -78,7 +78,7 @@ def training_curves(
             "y3",
             "Learning rate",
             showlegend=False,
-            line={"color": RUN_COLORS[-1], "width": 2, "shape": "hv"},
+            line={"color": RUN_COLORS[-1], "width": 2},
             uid="learning_rate",
             limit=RATE_POINTS,
         )
@@ -154,7 +154,7 @@ def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
             ("loss", "y", "train loss", dotted),
             ("test_accuracy", "y2", f"{held_out} accuracy", solid),
             ("accuracy", "y2", "train accuracy", dotted),
-            ("learning_rate", "y3", "learning rate", {**solid, "shape": "hv"}),
+            ("learning_rate", "y3", "learning rate", solid),
         ):
             figure.add_trace(
                 _curve(
@@ -215,9 +215,10 @@ def _curve(
 ) -> go.Scatter:
     """Draw one quantity on a panel, smoothed before it is thinned out."""
     x, y = curves[quantity]
-    # A rate that steps is left few of many points.
     few = len(x) <= POINTS_WITH_MARKERS
-    x, y = decimate(x, smoothed(y, smoothing) if smoothing else y, limit)
+    # Of a rate's ramps decimation would make other ones, of its steps too.
+    thin_out = straighten if quantity == "learning_rate" else decimate
+    x, y = thin_out(x, smoothed(y, smoothing) if smoothing else y, limit)
     number = "%{y:.2%}" if axis == "y2" else "%{y:.4~g}"
     return go.Scatter(
         x=compact(x),
