@@ -10,6 +10,7 @@ from tests.trainings import arrays, assert_same_arrays, small
 from wrn import storing, weights
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError
+from wrn.initial_weights import read_initial_weights
 from wrn.runs import RunStore, Status
 from wrn.training import train
 
@@ -41,6 +42,15 @@ def test_it_starts_from_the_weights_of_the_file(store, dataset, first):
     assert len(kernels) == 10
     for name in kernels:
         np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+
+
+def test_home_may_be_a_tilde(first, monkeypatch):
+    monkeypatch.setenv("HOME", str(first.parent))
+    monkeypatch.setenv("USERPROFILE", str(first.parent))
+    found, origin = read_initial_weights(small(initial_weights=f"~/{first.name}"))
+    assert found.config.name == "WRN-10-1"
+    assert origin["file"] == first.name
+    assert small(teacher="~/a, b").train.teachers == (str(first.parent / "a"), "b")
 
 
 def test_averages_begin_at_them_too(store, dataset, first):

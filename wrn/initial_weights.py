@@ -22,7 +22,7 @@ def read_initial_weights(
         ConfigError: If they are of another network, or of another wiring.
         WeightsError: If the file cannot be read.
     """
-    path = config.train.initial_weights
+    path = config.train.initial_file
     if not path:
         return None, None
     file, found = weights.read_named("initial_weights", path)

@@ -42,7 +42,7 @@ def lead(devices: Devices, config: RunConfig, run: Recorder) -> None:
     settings = {"config": config.to_dict(), "precision": devices.precision}
     with lost_workers_named(devices):
         broadcast(devices, json.dumps(settings).encode())
-        initial = Path(config.train.initial_weights)
+        initial = Path(config.train.initial_file)
         for file in _weight_files(config, run):
             wanted = file.is_file() and not (resumes and file == initial)
             broadcast(devices, file.read_bytes() if wanted else b"")
@@ -69,7 +69,7 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
         config = RunConfig.from_dict(settings["config"])
         devices = dataclasses.replace(devices, precision=settings["precision"])
         run = _NoRun(Path(folder))
-        if path := config.train.initial_weights:
+        if path := config.train.initial_file:
             received = run.initial_folder / PurePath(path).name
             train_config = config.train.replace(initial_weights=str(received))
             config = dataclasses.replace(config, train=train_config)
@@ -83,7 +83,7 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
 
 def _weight_files(config: RunConfig, run: Recorder) -> list[Path]:
     """Return every file that a training may read, in the order they are sent in."""
-    initial = [Path(path)] if (path := config.train.initial_weights) else []
+    initial = [Path(path)] if (path := config.train.initial_file) else []
     return [run.last_weights, *kept_files(config, run.teachers_folder), *initial]
 
 

@@ -1,5 +1,6 @@
 """The training: optimizer, schedule, regularization, arithmetic."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -270,10 +271,15 @@ class TrainConfig(Config):
             )
 
     @property
+    def initial_file(self) -> str:
+        """The file of the initial weights, `~` expanded; empty if there is none."""
+        return os.path.expanduser(self.initial_weights)
+
+    @property
     def teachers(self) -> tuple[str, ...]:
-        """The files of the teachers, one by one."""
+        """The files of the teachers, one by one, `~` expanded."""
         parts = self.teacher.split(",") if self.teacher else []
-        return tuple(part.strip() for part in parts)
+        return tuple(os.path.expanduser(part.strip()) for part in parts)
 
     def without_paths(self) -> "TrainConfig":
         """Return the settings as others may see them: files by their names alone."""
