@@ -195,7 +195,8 @@ class RunStore:
 
     def _not_writable(self, error: Exception) -> RunError:
         return RunError(
-            f"The runs folder {self.root} must be writable. Received: {error}"
+            f"The runs folder {self.root} must be writable; WRN_HOME names another "
+            f"one. Received: {error}"
         )
 
     @property
