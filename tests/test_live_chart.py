@@ -58,17 +58,26 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
         publish(tmp_path / "static")
 
 
+def in_the_way(tmp_path, monkeypatch):
+    (tmp_path / "static").write_text("a file in the way")
+    monkeypatch.setattr(live_chart, "STATIC", tmp_path / "static")
+
+
+def serving_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("streamlit.get_option", lambda name: "Static" not in name)
+
+
 @pytest.mark.parametrize("as_text", [False, True])
-def test_a_chart_is_drawn_without_a_folder_for_its_script(
-    as_text, tmp_path, monkeypatch
+@pytest.mark.parametrize("hinder", [in_the_way, serving_nothing])
+def test_a_chart_is_drawn_although_its_script_cannot_be_served(
+    as_text, hinder, tmp_path, monkeypatch
 ):
     def page(figure):
         from ui.live_chart import live_chart
 
         live_chart(figure, key="curve", height=300, alt="A curve.")
 
-    (tmp_path / "static").write_text("a file in the way")
-    monkeypatch.setattr(live_chart, "STATIC", tmp_path / "static")
+    hinder(tmp_path, monkeypatch)
     figure = go.Figure(go.Scatter(y=[1.5, 2.5]))
     shown = AppTest.from_function(
         page, kwargs={"figure": figure.to_json() if as_text else figure}

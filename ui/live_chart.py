@@ -65,12 +65,11 @@ def live_chart(
         if on_click and point:
             on_click(point.get("x"), point.get("y"))
 
-    try:
-        plotly_address = publish(_BUNDLE, _BUNDLE_NAME, STATIC)
-        script_address = publish(_SCRIPT, _SCRIPT_NAME, STATIC)
-    except OSError:
-        # A checkout that is read-only. This one forgets the zoom, and is not clicked.
-        _plain_chart(figure, key=key, height=height, alt=alt)
+    scripts = _served_scripts()
+    if scripts is None:
+        # Streamlit's own chart forgets the zoom, and is not clicked.
+        drawn = pio.from_json(figure) if isinstance(figure, str) else figure
+        st.plotly_chart(drawn, key=key, height=height, alt=alt)
         return
     _component(
         key=key,
@@ -78,8 +77,7 @@ def live_chart(
             "figure": figure if isinstance(figure, str) else figure.to_json(),
             "height": height,
             "alt": alt,
-            "plotly": plotly_address,
-            "script": script_address,
+            **scripts,
             "square": square,
             "clickable": on_click is not None,
         },
@@ -87,10 +85,17 @@ def live_chart(
     )
 
 
-def _plain_chart(figure: go.Figure | str, *, key: str, height: int, alt: str) -> None:
-    """Draw a figure with what Streamlit brings along."""
-    drawn = pio.from_json(figure) if isinstance(figure, str) else figure
-    st.plotly_chart(drawn, key=key, height=height, alt=alt)
+def _served_scripts() -> dict[str, str] | None:
+    """Return the addresses of the scripts, `None` where the server has none to give."""
+    if not st.get_option("server.enableStaticServing"):
+        return None
+    try:
+        return {
+            "plotly": publish(_BUNDLE, _BUNDLE_NAME, STATIC),
+            "script": publish(_SCRIPT, _SCRIPT_NAME, STATIC),
+        }
+    except OSError:  # The checkout is read-only.
+        return None
 
 
 def publish(file: Path, name: str, folder: Path) -> str:

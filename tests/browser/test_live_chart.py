@@ -185,12 +185,13 @@ def test_plotly_is_fetched_once_for_the_page(page, server):
     assert len(fetched) == 1
 
 
-def test_without_plotly_the_chart_says_so(page, server):
+@pytest.mark.parametrize("script", ["plotly-*.min.js", "live_chart-*.js"])
+def test_without_a_script_the_chart_says_so(page, server, script):
     page.route(
-        "**/plotly-*.min.js",
+        f"**/{script}",
         lambda route: route.fulfill(
             content_type="text/javascript", body="throw new Error()"
         ),
     )
     page.goto(server.url)
-    expect(page.get_by_text("Plotly could not be loaded")).to_be_visible()
+    expect(page.get_by_text("could not be loaded")).to_be_visible()
