@@ -1,7 +1,6 @@
 """The process that reads a file, and may crash, hang or lie."""
 
 import os
-import signal
 import tempfile
 import textwrap
 
@@ -37,10 +36,18 @@ def child(monkeypatch, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_crash_of_the_library_is_one_sentence(path, child):
-    child(f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})")
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("SIGSEGV", "library failed on this file"),
+        # The system did that, so the file is not blamed.
+        ("SIGKILL", "killed, as it is where memory runs out"),
+    ],
+)
+def test_a_process_ended_by_a_signal_is_one_sentence(path, child, number, words):
+    child(f"import os, signal; os.kill(os.getpid(), signal.{number})")
     samples.write_weights_h5(path, samples.mlp())
-    with pytest.raises(WeightsError, match="library failed on this file"):
+    with pytest.raises(WeightsError, match=words):
         weights.read(path)
 
 
@@ -114,14 +121,6 @@ def test_a_full_disk_is_not_blamed_on_the_file(path, child, name):
     with pytest.raises(
         WeightsError, match=r"room in a temporary folder.*No space left"
     ):
-        weights.read(path)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_a_process_that_the_system_ended_is_not_blamed_on_the_file(path, child):
-    child(f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})")
-    samples.write_weights_h5(path, samples.mlp())
-    with pytest.raises(WeightsError, match="killed, as it is where memory runs out"):
         weights.read(path)
 
 
