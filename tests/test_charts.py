@@ -125,6 +125,20 @@ def test_a_learning_rate_that_never_settles_is_thinned_out():
         assert max(drawn.y) == pytest.approx(y.max())
 
 
+# A live update may send 20 kB (tests/browser/test_speeds.py), the rest of the page with
+# it, 5.5 kB. A smoothed chart, which is asked for, has 20 kB to itself.
+@pytest.mark.parametrize(("smoothing", "most_bytes"), [(0.0, 14_500), (0.9, 20_000)])
+@pytest.mark.parametrize("rate", [one_cycle, steps, cosine])
+def test_the_longest_training_is_sent_in_few_bytes(rate, smoothing, most_bytes):
+    x = np.arange(1, 8001) / 40  # the paper's 200 epochs
+    uneven = np.random.default_rng(0).uniform(0.1, 0.9, size=len(x))
+    train, test = (x, uneven), (x[39::40], uneven[39::40])
+    drawn = {"loss": train, "accuracy": train, "learning_rate": (x, rate(x * 0.75))}
+    drawn |= {"test_loss": test, "test_accuracy": test}
+    figure = charts.training_curves(drawn, smoothing=smoothing)
+    assert len(figure.to_json()) <= most_bytes
+
+
 def test_training_curves_have_three_panels_over_one_x_axis():
     figure = charts.training_curves(
         curves(

@@ -14,7 +14,7 @@ from ui.records import Curves
 
 #: Most points of a learning rate, of curves behind smoothed ones, and of smoothed ones:
 #: a live chart is sent anew every second, in at most 20 kB.
-RATE_POINTS, FAINT_POINTS, SMOOTH_POINTS = 100, 130, 200
+RATE_POINTS, FAINT_POINTS, SMOOTH_POINTS = 70, 130, 200
 #: Up to this many points a curve is drawn with markers, so that one point shows.
 POINTS_WITH_MARKERS = 40
 
