@@ -78,6 +78,7 @@ def test_describe_shows_a_table(capsys):
         (["evaluate", "nowhere"], 1, "nowhere"),
         (["inspect", "nowhere.h5"], 1, "nowhere.h5"),
         (["dance"], 2, "dance"),
+        (["train", "mine"], 2, "arguments: mine. Try: python -m wrn train --help"),
         ([], 2, "COMMAND"),
     ],
 )

@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _always_print()
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed, unknown = _parser().parse_known_args(arguments)
+        if unknown:  # The command says how to get help with itself.
+            parsed.refuse(f"unrecognized arguments: {' '.join(unknown)}")
         code = int(parsed.command(parsed))
         # A reader that has gone is found out here, not when the interpreter ends.
         sys.stdout.flush()

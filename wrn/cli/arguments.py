@@ -34,7 +34,7 @@ def command(
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=help, description=help[0].upper() + help[1:] + "."
     )
-    parser.set_defaults(command=function)
+    parser.set_defaults(command=function, refuse=parser.error)
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     parser.add_argument(
         "--quiet", action="store_true", help="show no progress on stderr"
