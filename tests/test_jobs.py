@@ -296,6 +296,36 @@ def test_device_of_another_process_is_waited_for(jobs, steps):
     wait_for(lambda: steps.done > 0)
 
 
+def test_the_order_may_change_while_another_process_has_the_device(
+    jobs, steps, monkeypatch
+):
+    waiting = threading.Event()
+
+    class Watched(FileLock):
+        def acquire(self, *arguments, **settings):
+            waiting.set()
+            return super().acquire(*arguments, **settings)
+
+    monkeypatch.setattr("wrn.jobs.FileLock", Watched)
+    jobs.store.root.mkdir(parents=True)
+    with FileLock(jobs.store.root / ".device.lock", thread_local=False):
+        for name in ("first", "second", "third"):
+            jobs.submit(CONFIG, name)
+        assert waiting.wait(60)
+        jobs.move("third", -2)
+    wait_for(lambda: steps.done > 0)
+    assert [job.name for job in jobs.live()] == ["third", "first", "second"]
+
+
+def test_close_does_not_wait_for_the_device_of_another_process(jobs, steps):
+    jobs.store.root.mkdir(parents=True)
+    with FileLock(jobs.store.root / ".device.lock", thread_local=False):
+        jobs.submit(CONFIG, "queued")
+        jobs.close()
+        assert jobs.store.open("queued").status().state == "interrupted"
+    assert steps.done == 0
+
+
 def test_close_saves_and_leaves_the_run_interrupted(jobs, steps):
     running, queued = (jobs.submit(CONFIG, name).name for name in ("one", "two"))
     wait_for(lambda: steps.done > 0)

@@ -295,14 +295,11 @@ class JobManager:
                 self._changed.wait_for(lambda: self._queue or self._closed)
                 if not self._queue:
                     return
-                waiting = self._queue[0]
-            device = self._claim_device(waiting)
+            device = self._claim_device()
             with self._changed:
-                if waiting not in self._queue:
-                    job = None
-                else:
-                    self._queue.remove(waiting)
-                    job = self._active = waiting
+                # Whoever is in front now: the order may have changed meanwhile.
+                job = self._queue.popleft() if device and self._queue else None
+                self._active = job
             try:
                 if job:
                     job.execute()
@@ -312,21 +309,23 @@ class JobManager:
                 if device:
                     device.release()
 
-    def _claim_device(self, job: Job) -> FileLock | None:
+    def _claim_device(self) -> FileLock | None:
         """Wait until no other dashboard of this runs folder trains.
 
         Returns:
-            The lock; `None` if the job was stopped, or the folder cannot be written.
+            The lock; not held if the process ends, when jobs but settle, or if the
+            folder cannot be written. `None` if no job waits any more.
         """
         device = FileLock(self.store.root / ".device.lock", thread_local=False)
-        while not job.stopping:
+        while self._queue:
             try:
-                device.acquire(timeout=_DEVICE_SECONDS)
+                if not self._closed:
+                    device.acquire(timeout=_DEVICE_SECONDS)
             except Timeout:
                 continue
             except OSError:
                 # The training will fail for the same reason, and say so.
-                return None
+                pass
             return device
         return None
 

@@ -262,7 +262,7 @@ def hard_links(path: str, group: Any) -> Iterator[tuple[str, Any]]:
 
 def check_dataset(path: str, dataset: Any) -> None:
     """Refuse what is no plain array of floating-point numbers in this file."""
-    from h5py import h5d, h5s, h5t, h5z
+    from h5py import h5d, h5t, h5z
 
     properties = dataset.get_create_plist()
     if properties.get_external_count():
@@ -283,7 +283,7 @@ def check_dataset(path: str, dataset: Any) -> None:
             f"Received: {type_name(dataset)}"
         )
     space = dataset.get_space()
-    if space.get_simple_extent_type() == h5s.NULL:
+    if not space.get_simple_extent_npoints():
         raise Refusal(f"{quote(path)} must hold an array. Received: an empty dataset")
     if space.get_simple_extent_ndims() > MAX_RANK:
         raise Refusal(

@@ -179,6 +179,11 @@ def null_dataspace(file):
     _replace(file, data=h5py.Empty("f4"))
 
 
+@hostile("empty dataset")
+def no_filters(file):
+    _replace(file, data=np.zeros((3, 3, 3, 0), "f4"))
+
+
 @hostile("scalar")
 def scalar(file):
     _replace(file, data=np.float32(1))
