@@ -268,10 +268,19 @@ def test_more_runs_than_colours_are_drawn_all():
     assert len({t.name for t in charts.compare_curves(runs, "test").data}) == 11
 
 
-def test_schedule_holds_each_value_until_the_next():
-    figure = charts.schedule_curve([0.1, 0.02], epochs=200)
-    (curve,) = figure.data
-    assert curve.line.shape == "hv"
+@pytest.mark.parametrize("rate", [one_cycle, steps, cosine])
+@pytest.mark.parametrize("values", [150, 450, 1000])
+def test_a_schedule_is_drawn_as_it_will_be(rate, values):
+    x = np.arange(values) * 150 / values
+    (drawn,) = charts.schedule_curve(rate(x), epochs=150).data
+    assert drawn.line.shape is None  # straight from point to point
+    found = np.interp(x, drawn.x, drawn.y)
+    assert np.abs(found - rate(x)).max() <= 0.0021 * rate(x).max()
+    assert len(drawn.x) <= MOST
+
+
+def test_schedule_lasts_to_its_end():
+    (curve,) = charts.schedule_curve([0.1, 0.02], epochs=200).data
     assert list(curve.x) == [0, 100, 200]
     assert list(curve.y) == pytest.approx([0.1, 0.02, 0.02])
     assert list(charts.schedule_curve([0.1, 0.2, 0.3]).data[0].x) == [0, 1, 2, 3]

@@ -182,20 +182,20 @@ def schedule_curve(
         epochs: Length of the schedule in epochs. Defaults to one value an epoch.
 
     Returns:
-        A figure of one curve, each value held until the next.
+        A figure of one curve: straight lines from value to value, as of a run's rate.
     """
     count = len(learning_rates)
     length = float(count if epochs is None else epochs)
-    # The last value is held to the end of the schedule.
+    # The last value lasts to the end of the schedule.
     x = np.linspace(0.0, length, count + 1)
     y = np.append(np.asarray(learning_rates, np.float64), learning_rates[-1:])
-    x, y = decimate(x[: len(y)], y)
+    x, y = straighten(x[: len(y)], y)
     figure = empty_figure(margin={"l": 60, "r": 16, "t": 28, "b": 44})
     figure.add_scatter(
         x=compact(x),
         y=compact(y),
         mode="lines",
-        line={"color": TRAIN_COLOR, "width": 2, "shape": "hv"},
+        line={"color": TRAIN_COLOR, "width": 2},
         hovertemplate="Epoch %{x:.4~g}: %{y:.4~g}<extra></extra>",
     )
     figure.update_xaxes(title_text="Epoch", range=[0, length] if count else None)
