@@ -67,10 +67,9 @@ def serving_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("streamlit.get_option", lambda name: "Static" not in name)
 
 
-@pytest.mark.parametrize("as_text", [False, True])
 @pytest.mark.parametrize("hinder", [in_the_way, serving_nothing])
 def test_a_chart_is_drawn_although_its_script_cannot_be_served(
-    as_text, hinder, tmp_path, monkeypatch
+    hinder, tmp_path, monkeypatch
 ):
     def page(figure):
         from ui.live_chart import live_chart
@@ -79,9 +78,7 @@ def test_a_chart_is_drawn_although_its_script_cannot_be_served(
 
     hinder(tmp_path, monkeypatch)
     figure = go.Figure(go.Scatter(y=[1.5, 2.5]))
-    shown = AppTest.from_function(
-        page, kwargs={"figure": figure.to_json() if as_text else figure}
-    ).run()
+    shown = AppTest.from_function(page, kwargs={"figure": figure}).run()
     assert not shown.exception
     (chart,) = shown.get("plotly_chart")
     (curve,) = json.loads(chart.proto.spec)["data"]

@@ -78,7 +78,7 @@ def convolve(x, kernel, stride):
     return np.stack(maps, axis=-1)
 
 
-def forward(image, weights, widths=(16, 32, 64)):
+def forward(image, weights):
     """Compute a depth-16 network's logits in float64, from the paper's words."""
 
     def bn_relu(x, name):

@@ -34,12 +34,12 @@ def keras_nesterov(weights, gradients, rates, momentum, decay):
 RATES = [0.1] * 6 + [0.02] * 6
 
 
-def take_steps(train, weights, gradients, rates=RATES, name="kernel"):
+def take_steps(train, weights, gradients):
     """Return the weights after steps of the optimizer, and the optimizer."""
     sgd = build_optimizer(train)
-    variable = keras.Variable(weights, name=name)
+    variable = keras.Variable(weights, name="kernel")
     sgd.build([variable])
-    for gradient, rate in zip(gradients, rates, strict=True):
+    for gradient, rate in zip(gradients, RATES, strict=True):
         sgd.learning_rate.assign(rate)
         sgd.apply([keras.ops.convert_to_tensor(gradient)], [variable])
     return variable.numpy(), sgd

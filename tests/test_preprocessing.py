@@ -17,9 +17,9 @@ from wrn.preprocessing import (
 from wrn.preprocessing.zca import normalize_contrast
 
 
-def smooth_images(random, count, side=4):
+def smooth_images(random, count):
     """Draw images whose neighbouring values are alike, as in photographs."""
-    coarse = random.integers(0, 230, (count, side // 2, side // 2, 3))
+    coarse = random.integers(0, 230, (count, 2, 2, 3))
     images = coarse.repeat(2, axis=1).repeat(2, axis=2)
     return (images + random.integers(0, 25, images.shape)).astype(np.uint8)
 

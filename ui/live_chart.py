@@ -16,7 +16,6 @@ from typing import Any
 
 import plotly
 import plotly.graph_objects as go
-import plotly.io as pio
 import streamlit as st
 
 #: The folder that Streamlit serves: `static/` beside `dashboard.py`.
@@ -38,7 +37,7 @@ _component = st.components.v2.component(
 
 
 def live_chart(
-    figure: go.Figure | str,
+    figure: go.Figure,
     *,
     key: str,
     height: int = 480,
@@ -51,7 +50,7 @@ def live_chart(
     Colours of background, text and grid, and the font, come from the theme.
 
     Args:
-        figure: The figure, or its JSON text.
+        figure: The figure.
         key: Identity of the chart: what is drawn under the same key keeps its zoom.
         height: Height in pixels. The width follows the page.
         alt: What the chart shows, for people who cannot see it.
@@ -68,13 +67,12 @@ def live_chart(
     scripts = _served_scripts()
     if scripts is None:
         # Streamlit's own chart forgets the zoom, and is not clicked.
-        drawn = pio.from_json(figure) if isinstance(figure, str) else figure
-        st.plotly_chart(drawn, key=key, height=height, alt=alt)
+        st.plotly_chart(figure, key=key, height=height, alt=alt)
         return
     _component(
         key=key,
         data={
-            "figure": figure if isinstance(figure, str) else figure.to_json(),
+            "figure": figure.to_json(),
             "height": height,
             "alt": alt,
             **scripts,

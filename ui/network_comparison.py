@@ -14,11 +14,10 @@ from wrn.published import PRESETS
 
 def comparison(architecture: Architecture) -> None:
     """Offer to compare a network with a published one."""
-    networks = {preset.name: preset for preset in PRESETS}
     bring_back(state.VERSUS)
     name = st.selectbox(
         "Compare with",
-        networks,
+        [preset.name for preset in PRESETS],
         index=None,
         placeholder="Another network, such as WRN-22-4",
         accept_new_options=True,
@@ -32,7 +31,7 @@ def comparison(architecture: Architecture) -> None:
     if name is None:
         return
     try:
-        other = describe(networks.get(name) or network_named(name))
+        other = describe(network_named(name))
     except ConfigError as error:
         st.error(literal(str(error)))
         return

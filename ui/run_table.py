@@ -10,6 +10,7 @@ from ui.job_view import status_of
 from ui.text import literal
 from wrn.config import RunConfig
 from wrn.errors import RunError
+from wrn.files import identity
 from wrn.jobs import JobManager
 from wrn.runs import Notes, Run, Status, figure, matches
 from wrn.text import duration
@@ -178,15 +179,11 @@ def _recipe(config: RunConfig) -> str:
 
 def _accuracies(run: Run) -> list[float]:
     """Return the accuracy by epoch, read again when the metrics have changed."""
-    try:
-        status = (run.path / "metrics.jsonl").stat()
-    except OSError:
-        return []
-    return _read_accuracies(str(run.path), status.st_mtime_ns, status.st_size, run)
+    return _read_accuracies(identity(run.path / "metrics.jsonl"), run)
 
 
 @st.cache_data(max_entries=1_000, show_spinner=False)
-def _read_accuracies(path: str, changed: int, size: int, _run: Run) -> list[float]:
+def _read_accuracies(metrics: str, _run: Run) -> list[float]:
     return run_view.accuracies(_run)
 
 

@@ -87,12 +87,12 @@ def figures(status: Status, config: RunConfig, records: list[dict[str, Any]]) ->
         "Train accuracy": percent(_latest(status, "accuracy", last, "train_accuracy")),
         "Train loss": _loss(_latest(status, "loss", last, "train_loss")),
         "Images/s": "–" if speed is None else f"{speed:,.0f}",
-        "Time": duration(_seconds(status)),
+        "Time": duration(status.seconds),
     }
     with st.grid(len(shown), min_column_width=130, key="figures"):
         for label, value in shown.items():
             st.metric(label, value, border=True)
-    notes = [literal(str(status.device)[:300]) if status.device else ""]
+    notes = [literal(status.device[:300])]
     notes += [SYNTHETIC_NOTE] if is_synthetic(config.data) else []
     if any(notes):
         st.caption("  \n".join(filter(None, notes)))
@@ -103,12 +103,12 @@ def failure(status: Status) -> None:
     if status.state != "failed":
         return
     st.error(
-        (literal(str(status.error)[:2000]) or "The cause is not known.")
+        (literal(status.error[:2000]) or "The cause is not known.")
         + (f"  \n**What to try:** {literal(status.advice)}" if status.advice else "")
     )
     if status.traceback:
         with st.expander("Traceback"):
-            st.code(str(status.traceback)[-20_000:], language=None)
+            st.code(status.traceback[-20_000:], language=None)
 
 
 def log(run: Run) -> None:
@@ -204,7 +204,3 @@ def _latest(status: Status, name: str, last: Mapping[str, Any], key: str) -> Any
 
 def _loss(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _seconds(status: Status) -> float:
-    return figure(vars(status), "seconds") or 0.0

@@ -6,7 +6,7 @@ from ui import state
 from ui.address import open_page
 from ui.forms import MOST_DROPOUT, prefill
 from wrn.config import ModelConfig, RunConfig
-from wrn.recipes import RECIPES
+from wrn.recipes import DEFAULT_RECIPE, RECIPES
 
 
 def train_again_button(config: RunConfig) -> None:
@@ -33,7 +33,7 @@ def train_again_button(config: RunConfig) -> None:
 
 def fill_form(config: RunConfig) -> None:
     """Set the widgets of the Train page to a run's settings, but for the network's."""
-    recipe = config.recipe if config.recipe in RECIPES else next(iter(RECIPES))
+    recipe = config.recipe if config.recipe in RECIPES else DEFAULT_RECIPE
     st.session_state[state.RECIPE] = recipe
     st.session_state[state.TRAIN_SOURCE] = config.data.source
     st.session_state[state.RUN_NAME] = ""

@@ -11,6 +11,7 @@ from ui.images_choice import choose_source
 from ui.live_chart import live_chart
 from ui.samples_view import samples
 from ui.text import literal
+from wrn import naming
 from wrn.config import (
     DataConfig,
     OutputConfig,
@@ -69,9 +70,8 @@ def run_form() -> RunConfig | None:
         st.text_input(
             "Name of the run",
             placeholder="The network and the time",
-            help="Letters, digits, dots, dashes and underscores. The run's folder "
-            "has this name.",
-            max_chars=100,
+            help=f"{naming.RULE}. The run's folder has this name.",
+            max_chars=naming.LONGEST,
             key=state.RUN_NAME,
             persist_state="session",
         )

@@ -181,7 +181,7 @@ def _check_same(
     Raises:
         WeightsError: If settings that decide each step are others now.
     """
-    settings = json.loads(config.to_json())
+    settings = config.to_dict()
     for group in ("model", "train", "data"):
         now = settings[group]
         told = metadata.get(group)
@@ -195,7 +195,12 @@ def _check_same(
 
 #: Settings that a training may go on with another value of, or that files do not tell.
 _MAY_DIFFER = {
-    *("devices", "precision", "epochs", "source", "initial_weights", "teacher"),
+    "devices",
+    "precision",
+    "epochs",
+    "source",
+    "initial_weights",
+    "teacher",
 }
 
 

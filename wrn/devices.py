@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -137,18 +137,18 @@ def _selected(devices: str, known: list[str]) -> list[str]:
 
 
 def _physical() -> list[str]:
-    return [
-        f"{kind.lower()}:{index}"
-        for kind in ("CPU", "GPU")
-        for index in range(len(tf.config.list_physical_devices(kind)))
-    ]
+    return _names(tf.config.list_physical_devices)
 
 
 def _logical() -> list[str]:
+    return _names(tf.config.list_logical_devices)
+
+
+def _names(list_devices: Callable[[str], list[Any]]) -> list[str]:
     return [
         f"{kind.lower()}:{index}"
         for kind in ("CPU", "GPU")
-        for index in range(len(tf.config.list_logical_devices(kind)))
+        for index in range(len(list_devices(kind)))
     ]
 
 

@@ -30,7 +30,7 @@ def classify(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.fl
         DataError: If the images are of another type or shape.
         WeightsError: If the network's answers are no finite numbers.
     """
-    logits = np.concatenate(list(classifier.batches(images)))
+    logits = classifier.logits(images)
     check_finite(logits)
     return softmax(logits)
 

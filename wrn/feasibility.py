@@ -4,7 +4,7 @@ from wrn.architecture import describe
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.data import Dataset
 from wrn.errors import ConfigError
-from wrn.weights.reader import MAX_WEIGHT_BYTES
+from wrn.weights.child import MAX_WEIGHT_BYTES
 from wrn.wiring import wiring_of
 
 

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from wrn.config import RunConfig
 from wrn.errors import RunError
+from wrn.failures import explain
 from wrn.runs import LIVE_STATES, Run, RunStore, State, Status
 
 #: Seconds that the end of the process waits for a training to save itself.
@@ -116,8 +117,10 @@ class Job:
         except BaseException as error:
             if self._execution is None:
                 # Nobody else could tell: not even the session could be made.
-                cause = f"{type(error).__name__}: {error}"
-                self.status = replace(self.status, state="failed", error=cause)
+                told = explain(error)
+                self.status = replace(
+                    self.status, state="failed", error=told.cause, advice=told.advice
+                )
         finally:
             self._settle()
 

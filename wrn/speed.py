@@ -148,7 +148,7 @@ def _of_run(run: Run, config: RunConfig, status: Status) -> Speed | None:
         if type(epoch) is int and epoch >= 1 and _is_positive(rate):
             size = image_size(config.train, epoch - 1)
             rates.append(float(rate) * image_cost(size) * multiply_adds)
-    if not rates or not isinstance(status.device, str):
+    if not rates:
         return None
     return Speed(
         multiply_adds_per_second=statistics.median(rates),

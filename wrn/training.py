@@ -187,7 +187,6 @@ class _Training:
         self.state = State()
         self.pace = Pace()
         self.rate: float | None = None
-        self.report("preparing")
         stored = fitted = initial = None
         if run.last_weights.exists():
             # What was fitted when the training began stays, to the bit.
@@ -348,12 +347,9 @@ class _Training:
         self.run.record(metrics)
         self.state.records += 1
 
-    def report(self, phase: Literal["preparing", "training", "testing"]) -> None:
+    def report(self, phase: Literal["training", "testing"]) -> None:
         """Tell the caller where the training stands."""
         state, epochs = self.state, self.config.train.epochs
-        if phase == "preparing":
-            self.on_progress(Progress(phase=phase, epoch=1, epochs=epochs))
-            return
         means = state.whole.means() if state.whole.images else {}
         steps_left = (epochs - state.epoch) * self.session.steps - state.step
         self.on_progress(

@@ -16,6 +16,7 @@ from wrn.cli import benchmark, classify, describe, evaluate, files, runs, train
 from wrn.cli.arguments import Parser
 from wrn.cli.output import complain
 from wrn.errors import ConfigError, WrnError
+from wrn.failures import explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, OSError) and error.strerror:
             return complain(f"{error.strerror}: {error.filename or 'a file'}", 1)
-        return complain(f"{_first_line(error)} (WRN_DEBUG=1 shows where)", 1)
+        return complain(f"{explain(error).cause} (WRN_DEBUG=1 shows where)", 1)
 
 
 def _always_print() -> None:
@@ -69,11 +70,6 @@ def _always_print() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,13 +44,7 @@ def add(commands: Any) -> None:
         type=Path,
         help="write the report as a page that needs nothing else",
     )
-    parser.add_argument(
-        "--limit",
-        metavar="N",
-        type=int,
-        help="use only the first N test images, at least 10",
-    )
-    add_options(parser, DataConfig, only=("source",))
+    add_options(parser, DataConfig, only=("source", "limit"))
     add_options(parser, TrainConfig, only=("precision",))
 
 

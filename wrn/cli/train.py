@@ -12,6 +12,7 @@ from wrn.cli.process import catch_signals, start_tensorflow
 from wrn.cluster import Cluster, cluster
 from wrn.config import SECTIONS, RunConfig, runs_folder
 from wrn.errors import ConfigError
+from wrn.runs import Run, RunStore, figure
 
 #: Settings that may differ when a run resumes.
 _FREE_ON_RESUME = ("runs_folder", "devices", "source")
@@ -49,8 +50,6 @@ def add(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from wrn.runs import RunStore
-
     if arguments.list_recipes:
         return _list_recipes(arguments)
     recipe = recipes.recipe(arguments.recipe or recipes.DEFAULT_RECIPE)
@@ -100,7 +99,7 @@ def _list_recipes(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate(config: RunConfig, store: Any, arguments: argparse.Namespace) -> int:
+def _estimate(config: RunConfig, store: RunStore, arguments: argparse.Namespace) -> int:
     from wrn import speed
     from wrn.estimate import estimate
 
@@ -125,7 +124,7 @@ def _estimate(config: RunConfig, store: Any, arguments: argparse.Namespace) -> i
     return 0
 
 
-def _execute(run: Any, arguments: argparse.Namespace, workers: Cluster | None) -> int:
+def _execute(run: Run, arguments: argparse.Namespace, workers: Cluster | None) -> int:
     start_tensorflow()
     from wrn.execution import Execution
 
@@ -138,10 +137,8 @@ def _execute(run: Any, arguments: argparse.Namespace, workers: Cluster | None) -
     return _tell(run, arguments, dataclasses.asdict(outcome))
 
 
-def _result(run: Any) -> dict[str, Any]:
+def _result(run: Run) -> dict[str, Any]:
     """Return what the training of a run that is complete has told at its end."""
-    from wrn.runs import figure
-
     status = run.status()
     accuracies = ("test_accuracy", "best_accuracy")
     return {
@@ -152,7 +149,7 @@ def _result(run: Any) -> dict[str, Any]:
     }
 
 
-def _tell(run: Any, arguments: argparse.Namespace, result: dict[str, Any]) -> int:
+def _tell(run: Run, arguments: argparse.Namespace, result: dict[str, Any]) -> int:
     """Report how a training ended, and give the run back."""
     config, seconds = run.config(), run.status().seconds
     run.release()

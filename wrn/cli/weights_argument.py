@@ -3,11 +3,11 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 
 from wrn.cli.arguments import add_options, config_of
 from wrn.config import OutputConfig, runs_folder
 from wrn.errors import ConfigError, RunError
+from wrn.runs import Run, RunStore
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     add_options(parser, OutputConfig, only=("runs_folder",))
 
 
-def weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
+def weights_path(arguments: argparse.Namespace) -> tuple[Path, Run | None]:
     """Find the weight file that a command is given, and the run it belongs to.
 
     Args:
@@ -35,8 +35,6 @@ def weights_path(arguments: argparse.Namespace) -> tuple[Path, Any]:
         RunError: If there is neither a file nor a run of that name.
         ConfigError: If the best weights are asked for, and a file is named.
     """
-    from wrn.runs import RunStore
-
     path = Path(arguments.weights)
     if os.path.isfile(path):
         if arguments.best:

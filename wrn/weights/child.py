@@ -37,7 +37,7 @@ NO_ROOM = 3
 MIB = 2**20
 
 #: WRN-28-10 has 140 MiB of weights.
-MAX_ARRAYS = 1024 * MIB
+MAX_WEIGHT_BYTES = 1024 * MIB
 MAX_MEMORY = 2048 * MIB
 #: WRN-100-20 has about 1,000 groups and datasets.
 MAX_OBJECTS = 5000
@@ -79,7 +79,10 @@ def limit_resources(cpu_seconds: int) -> None:
         resource.RLIMIT_AS: (MAX_MEMORY, MAX_MEMORY),
         # At the first of the two the parent can tell what ended the process.
         resource.RLIMIT_CPU: (cpu_seconds, cpu_seconds + 1),
-        resource.RLIMIT_FSIZE: (MAX_ARRAYS + 64 * MIB, MAX_ARRAYS + 64 * MIB),
+        resource.RLIMIT_FSIZE: (
+            MAX_WEIGHT_BYTES + 64 * MIB,
+            MAX_WEIGHT_BYTES + 64 * MIB,
+        ),
         resource.RLIMIT_CORE: (0, 0),
     }
     for kind, limit in limits.items():
@@ -156,7 +159,7 @@ def check_members(members: list[zipfile.ZipInfo]) -> None:
                 f"{what} is compressed by a method that is not supported. Expected "
                 f"deflate or none. Received: ZIP method {member.compress_type}"
             )
-        most = MAX_ARRAYS if member.filename == ARCHIVE_WEIGHTS else MAX_TEXT
+        most = MAX_WEIGHT_BYTES if member.filename == ARCHIVE_WEIGHTS else MAX_TEXT
         if member.file_size > most:
             raise Refusal(
                 f"{what} must unpack to at most {most // MIB} MiB. Received: more"
@@ -333,9 +336,9 @@ def type_name(dataset: Any) -> str:
 def check_total(datasets: list[tuple[str, Any]]) -> None:
     """Refuse more arrays than any supported network has."""
     total = sum(4 * dataset.size for _, dataset in datasets)
-    if total > MAX_ARRAYS:
+    if total > MAX_WEIGHT_BYTES:
         raise Refusal(
-            f"All arrays together must take at most {MAX_ARRAYS // MIB} MiB. "
+            f"All arrays together must take at most {MAX_WEIGHT_BYTES // MIB} MiB. "
             f"Received: {total // MIB:,} MiB"
         )
 

@@ -26,7 +26,8 @@ from typing import Any, Literal
 
 from wrn.errors import WeightsError
 from wrn.text import printable
-from wrn.weights.reader import Array, Dump, dump, quote
+from wrn.weights.child import quote
+from wrn.weights.reader import Array, Dump, dump
 
 Format = Literal[
     "keras 0", "legacy weights", "legacy model", "weights.h5", "keras archive"

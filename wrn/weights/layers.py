@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from wrn.errors import WeightsError
+from wrn.weights.child import quote
 from wrn.weights.formats import FileLayer, WeightFile
-from wrn.weights.reader import Array, quote
+from wrn.weights.reader import Array
 
 #: The weights of each kind of layer, in Keras's order.
 ROLES = {

@@ -24,13 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn.errors import WeightsError
-from wrn.weights.child import NO_ROOM
+from wrn.text import printable
+from wrn.weights.child import NO_ROOM, quote
 
 Array = NDArray[np.float32]
 
-#: Most that the arrays of a network may take; `child.py`, which imports nothing of
-#: this project, says the same.
-MAX_WEIGHT_BYTES = 2**30
 #: A checkpoint holds three times as much: its averages, the weights that are trained,
 #: and the optimizer's velocity.
 MAX_FILE_BYTES = 4 * 2**30
@@ -213,7 +211,7 @@ def _load(folder: Path) -> Dump:
         raise ValueError("the child's manifest is too long")
     manifest = json.loads((folder / "manifest.json").read_bytes())
     if "refusal" in manifest:
-        raise WeightsError(_printable(str(manifest["refusal"]))[:600])
+        raise WeightsError(printable(str(manifest["refusal"]), 600))
     shapes = {str(path): _checked_shape(shape) for path, shape in manifest["datasets"]}
     if _size(folder / "arrays.f32") != 4 * sum(map(math.prod, shapes.values())):
         raise ValueError("the child's arrays and manifest disagree")
@@ -255,12 +253,3 @@ def _checked_finite(path: str, array: Array) -> Array:
             f"{np.count_nonzero(~finite):,} of {array.size:,} are NaN or infinite"
         )
     return array
-
-
-def quote(name: str) -> str:
-    """Quote a name that a file gave: printable, and not too long."""
-    return ascii(name if len(name) <= 80 else name[:77] + "...")
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())

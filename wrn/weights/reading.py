@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wrn.errors import WeightsError
+from wrn.weights.child import quote
 from wrn.weights.formats import WeightFile
 from wrn.weights.layers import Found
-from wrn.weights.reader import Array, quote
+from wrn.weights.reader import Array
 
 #: Side of the image that is flattened.
 SIDE = 8

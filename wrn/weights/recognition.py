@@ -17,6 +17,7 @@ from wrn.architecture import Layer, describe
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError
 from wrn.text import printable
+from wrn.weights.child import quote
 from wrn.weights.families import Choice, choose
 from wrn.weights.formats import WeightFile
 from wrn.weights.hints import Hints, read_hints
@@ -29,7 +30,7 @@ from wrn.weights.layers import (
     plural,
     with_channels_last,
 )
-from wrn.weights.reader import Array, quote
+from wrn.weights.reader import Array
 from wrn.weights.reading import (
     Reading,
     assumptions,

@@ -5,8 +5,8 @@ from collections import Counter
 
 from wrn.architecture import BASE_CHANNELS
 from wrn.errors import WeightsError
+from wrn.weights.child import quote
 from wrn.weights.layers import KERNELS, Found, by, plural
-from wrn.weights.reader import quote
 
 #: Side of the last group's image, where the network is one for CIFAR.
 CIFAR_SIDE = 8

@@ -39,9 +39,9 @@ def hostile(message, write=new):
 CONV = "layers/conv2d/vars/0"
 
 
-def _replace(file, name=CONV, **options):
-    del file[name]
-    return file.create_dataset(name, **options)
+def _replace(file, **options):
+    del file[CONV]
+    return file.create_dataset(CONV, **options)
 
 
 @hostile("is a link to a file")
