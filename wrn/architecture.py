@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from wrn.config import ModelConfig
+from wrn.config import FULL_SIZE, ModelConfig
 from wrn.wiring import AUTHORS, Wiring
 
 #: Height, width and channels of a CIFAR-10 image.
-IMAGE_SHAPE = (32, 32, 3)
+IMAGE_SHAPE = (FULL_SIZE, FULL_SIZE, 3)
 
 #: Channels of the first convolution, and of group 1 per unit of widen factor
 #: (paper, Table 1).

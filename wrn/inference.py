@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from wrn.architecture import IMAGE_SHAPE
 from wrn.errors import DataError, WeightsError
 from wrn.preprocessing import Preprocessing
 from wrn.tracing import traced
@@ -32,7 +33,7 @@ class Classifier:
             lambda images: model(
                 preprocessing.apply(tf.cast(images, tf.float32)), training=False
             ),
-            input_signature=[tf.TensorSpec((None, 32, 32, 3), tf.uint8)],
+            input_signature=[tf.TensorSpec((None, *IMAGE_SHAPE), tf.uint8)],
         )
 
     def batches(
@@ -52,7 +53,7 @@ class Classifier:
             DataError: If the images are of another type or shape. TensorFlow would cut
                 numbers from 0 to 1 to zeros.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3):
+        if images.dtype != np.uint8 or images.shape[1:] != IMAGE_SHAPE:
             raise DataError(
                 "Images must be uint8, 0 to 255, of shape (n, 32, 32, 3); what a "
                 "network wants done to them is done here. "

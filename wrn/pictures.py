@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from wrn.config import FULL_SIZE
 from wrn.errors import DataError
 from wrn.text import file_size
 
@@ -18,8 +19,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "ICO", "T
 MAX_PICTURE_BYTES = 50_000_000
 #: Twice what the largest cameras take; three bytes each in memory.
 MAX_PIXELS = 200_000_000
-
-SIDE = 32
 
 
 def data_address(picture: NDArray[np.uint8]) -> str:
@@ -83,7 +82,8 @@ def read_picture(content: bytes) -> NDArray[np.uint8]:
 
 
 def _as_seen(picture: Image.Image) -> NDArray[np.uint8]:
-    picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # Spares a JPEG most of the decoding.
+    # Spares a JPEG most of the decoding.
+    picture.draft("RGB", (2 * FULL_SIZE, 2 * FULL_SIZE))
     upright = ImageOps.exif_transpose(picture)
     if upright.mode in ("I;16", "I", "F"):
         # Deep gray; Pillow would clip it in place of scaling it.
@@ -94,5 +94,5 @@ def _as_seen(picture: Image.Image) -> NDArray[np.uint8]:
     pixels = upright.convert("RGBA")
     white = Image.new("RGBA", pixels.size, "white")
     flat = Image.alpha_composite(white, pixels).convert("RGB")
-    square = ImageOps.fit(flat, (SIDE, SIDE), Image.Resampling.LANCZOS)
+    square = ImageOps.fit(flat, (FULL_SIZE, FULL_SIZE), Image.Resampling.LANCZOS)
     return np.asarray(square, np.uint8)

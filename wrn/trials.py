@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn import weights
+from wrn.architecture import IMAGE_SHAPE
 from wrn.data import Images
 from wrn.devices import choose
 from wrn.inference import BATCH_IMAGES
@@ -157,7 +158,7 @@ class Bench:
 def _compiled(found: Recognized, policy: str) -> tuple[Any, Any]:
     """Build a network, and what predicts a class from preprocessed images with it."""
     model = build_model(found.config, found.wiring, policy=policy)
-    signature = [tf.TensorSpec((None, 32, 32, 3), tf.float32)]
+    signature = [tf.TensorSpec((None, *IMAGE_SHAPE), tf.float32)]
     forward = traced(
         lambda images: tf.argmax(model(images, training=False), axis=1),
         input_signature=signature,

@@ -12,7 +12,7 @@ from wrn.errors import ConfigError
 #: What `TrainConfig.devices` may say.
 _DEVICES = re.compile(r"auto|cpu|((cpu|gpu):\d+)( *, *(cpu|gpu):\d+)*")
 
-#: Side of CIFAR's images in pixels.
+#: Height and width of every image of CIFAR, in pixels.
 FULL_SIZE = 32
 
 #: The programs whose wiring is known; `wrn.wiring.FAMILIES` has what each means.

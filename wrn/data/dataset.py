@@ -8,11 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from wrn.config import DataConfig
+from wrn.config import FULL_SIZE, DataConfig
 from wrn.errors import DataError
-
-#: Height and width of every image, in pixels.
-SIZE = 32
 
 #: The classes of CIFAR-10, in the order of its labels.
 CLASS_NAMES = (
@@ -45,7 +42,7 @@ class Images:
     labels: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        expected = (len(self.labels), SIZE, SIZE, 3)
+        expected = (len(self.labels), FULL_SIZE, FULL_SIZE, 3)
         if self.images.shape != expected or self.images.dtype != np.uint8:
             raise DataError(
                 f"Images must be uint8 of shape {expected}. Received: "

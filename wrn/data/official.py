@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wrn.config import FULL_SIZE
 from wrn.data.dataset import (
     CLASS_NAMES,
-    SIZE,
     Dataset,
     Images,
     OnProgress,
@@ -189,7 +189,7 @@ def _parse_batch(content: bytes, where: str) -> Images:
 
 def _pixels(data: Any, where: str) -> NDArray[np.uint8]:
     """Turn rows of 1024 reds, 1024 greens and 1024 blues into images."""
-    expected = (IMAGES_PER_BATCH, 3 * SIZE * SIZE)
+    expected = (IMAGES_PER_BATCH, 3 * FULL_SIZE * FULL_SIZE)
     if not isinstance(data, np.ndarray):
         raise DataError(
             f"{where}: data must be an array of {expected[0]:,} images. "
@@ -200,7 +200,7 @@ def _pixels(data: Any, where: str) -> NDArray[np.uint8]:
             f"{where}: data must be uint8 of shape {expected}. "
             f"Received: {data.dtype} of shape {data.shape}"
         )
-    images = data.reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
+    images = data.reshape(-1, 3, FULL_SIZE, FULL_SIZE).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images)
 
 

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
+from wrn.config import FULL_SIZE
 from wrn.data.dataset import (
     CLASS_NAMES,
-    SIZE,
     Dataset,
     Images,
     OnProgress,
@@ -38,6 +38,9 @@ MAX_CLASSES = 1000
 OFFICIAL_IMAGES = (50_000, 10_000)
 
 IMAGES_PER_READ = 2_000
+
+#: Width and height of an image.
+_SIZE = (FULL_SIZE, FULL_SIZE)
 JPEG_START = b"\xff\xd8"
 # Frame headers of baseline, extended and progressive JPEG.
 FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2})
@@ -113,7 +116,7 @@ def _read_set(
     if not labels:
         names = ", ".join(str(path) for path in files)
         raise DataError(f"{names} must hold images. Received: no row")
-    images = np.frombuffer(pixels, np.uint8).reshape(-1, SIZE, SIZE, 3)
+    images = np.frombuffer(pixels, np.uint8).reshape(-1, FULL_SIZE, FULL_SIZE, 3)
     return Images(images, np.concatenate(labels)), jpegs
 
 
@@ -254,21 +257,21 @@ def _decode(encoded: list[bytes], path: Path) -> bytes:
             pieces.append(_decode_one(item))
         except Exception as error:  # A damaged image can raise anything.
             raise DataError(
-                f"{path}: every image must be a whole JPEG or PNG of {SIZE}x{SIZE} "
-                f"pixels. Received, as image {row} of a group: {error}"
+                f"{path}: every image must be a whole JPEG or PNG of {FULL_SIZE}x"
+                f"{FULL_SIZE} pixels. Received, as image {row} of a group: {error}"
             ) from error
     return b"".join(pieces)
 
 
 def _decode_one(encoded: bytes) -> bytes:
     """Decode a JPEG or PNG to 32 * 32 * 3 bytes of RGB."""
-    if _jpeg_size(encoded) == (SIZE, SIZE):
+    if _jpeg_size(encoded) == _SIZE:
         # Pillow's decoder without its file parser: the same pixels in half the
         # time (42 against 104 microseconds). It trusts the size it is told.
-        image = Image.frombytes("RGB", (SIZE, SIZE), encoded, "jpeg", "RGB", "")
+        image = Image.frombytes("RGB", _SIZE, encoded, "jpeg", "RGB", "")
         return image.tobytes()
     with Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG")) as image:
-        if image.size != (SIZE, SIZE):
+        if image.size != _SIZE:
             raise ValueError(f"{image.width}x{image.height} pixels")
         return image.convert("RGB").tobytes()
 

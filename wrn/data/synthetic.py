@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wrn.data.dataset import SIZE, Dataset, Images, OnProgress
+from wrn.config import FULL_SIZE
+from wrn.data.dataset import Dataset, Images, OnProgress
 
 Array = NDArray[Any]  # float32 throughout
 
@@ -49,7 +50,7 @@ def draw(
         nonlocal drawn
         rng = np.random.default_rng((seed, stream))
         labels = rng.permutation(np.arange(n) % len(FIGURES))
-        pixels = np.empty((n, SIZE, SIZE, 3), np.uint8)
+        pixels = np.empty((n, FULL_SIZE, FULL_SIZE, 3), np.uint8)
         for label, figure in enumerate(FIGURES.values()):
             chosen = labels == label
             pixels[chosen] = _pictures(figure, int(chosen.sum()), rng)
@@ -143,7 +144,7 @@ def _pictures(
 
     # Pixel centres from -1 to 1, as a row and a column. Colours are (n, 3, 1, 1)
     # and the canvas (n, 3, 32, 32) until the end: NumPy is fastest along rows.
-    line = ((np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE * 2 - 1)[None]
+    line = ((np.arange(FULL_SIZE, dtype=np.float32) + 0.5) / FULL_SIZE * 2 - 1)[None]
     across, down = line[:, None, :], line[:, :, None]
 
     def turned(angle: Array) -> tuple[Array, Array]:
@@ -152,7 +153,7 @@ def _pictures(
 
     def paint(canvas: Array, distance: Array, colour: Array) -> None:
         """Lay a colour over a canvas; the edge is one pixel (1/16) soft."""
-        cover = np.clip(0.5 - distance * (SIZE / 2), 0, 1)[:, None]
+        cover = np.clip(0.5 - distance * (FULL_SIZE / 2), 0, 1)[:, None]
         canvas += cover * (colour - canvas)
 
     background = uniform(0.1, 0.9, 3, 1, 1)

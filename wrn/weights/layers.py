@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from wrn.config import FULL_SIZE
 from wrn.errors import WeightsError
 from wrn.weights.child import quote
 from wrn.weights.formats import FileLayer, WeightFile
@@ -17,6 +18,10 @@ ROLES = {
 
 #: Height and width of the kernels that a Wide ResNet has.
 KERNELS = ((3, 3), (1, 1))
+
+#: Height and width of what the last group of a network for CIFAR puts out, a quarter of
+#: the image's; some programs flatten it.
+LAST_SIDE = FULL_SIZE // 4
 
 #: From the axes (out, in, height, width) to (height, width, in, out).
 FROM_CHANNELS_FIRST = (2, 3, 1, 0)

@@ -19,11 +19,8 @@ import numpy as np
 from wrn.errors import WeightsError
 from wrn.weights.child import quote
 from wrn.weights.formats import WeightFile
-from wrn.weights.layers import Found
+from wrn.weights.layers import LAST_SIDE, Found
 from wrn.weights.reader import Array
-
-#: Side of the image that is flattened.
-SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ def convert(
         arrays["kernel"] = arrays["kernel"][::-1, ::-1]
     if found.kind == "dense" and flattened and reading.flattened_channels_first:
         rows, classes = arrays["kernel"].shape
-        by_channel = arrays["kernel"].reshape(-1, SIDE, SIDE, classes)
+        by_channel = arrays["kernel"].reshape(-1, LAST_SIDE, LAST_SIDE, classes)
         arrays["kernel"] = by_channel.transpose(1, 2, 0, 3).reshape(rows, classes)
     if found.kind == "bn":
         statistic = arrays["moving_variance"]

@@ -6,10 +6,7 @@ from collections import Counter
 from wrn.architecture import BASE_CHANNELS
 from wrn.errors import WeightsError
 from wrn.weights.child import quote
-from wrn.weights.layers import KERNELS, Found, by, plural
-
-#: Side of the last group's image, where the network is one for CIFAR.
-CIFAR_SIDE = 8
+from wrn.weights.layers import KERNELS, LAST_SIDE, Found, by, plural
 
 EXPECTED = (
     "Expected a Wide ResNet as its authors or a known program wired it: a 3x3 "
@@ -93,7 +90,7 @@ def resemblance(layers: list[Found], biased_order_known: bool) -> str | None:
         return "a network without its dense layer"
     side = math.isqrt(dense[0].shape[0] // widths[-1])
     # Its last image has a quarter of the side: two groups halve it.
-    larger = side > CIFAR_SIDE and dense[0].shape[0] == side**2 * widths[-1]
+    larger = side > LAST_SIDE and dense[0].shape[0] == side**2 * widths[-1]
     images = f" for {4 * side}x{4 * side} images" * larger
     if len(dense) > 1:
         outputs = ", ".join(str(f.shape[1]) for f in dense)

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from wrn.architecture import BASE_CHANNELS
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError
-from wrn.weights.layers import Found
+from wrn.weights.layers import LAST_SIDE, Found
 from wrn.weights.refusals import odd_kernel, refusal, resemblance
 
 #: Input and output channels of the first convolution.
 STEM = (3, BASE_CHANNELS)
-
-#: Pixels of the last group's 8x8 image.
-PIXELS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +61,12 @@ def infer(layers: list[Found], biased_order_known: bool) -> Shapes:
     dense_bias = "bias" in dense.arrays
     # Known programs with that head give it no bias; one among layers that all have a
     # bias, as in Keras 0, tells nothing.
-    flattened = features == PIXELS * 4 * width and dense_bias == conv_bias
+    all_pixels = features == LAST_SIDE**2 * 4 * width
+    flattened = all_pixels and dense_bias == conv_bias
     if features != 4 * width and not flattened:
         raise refusal(
             f"The dense layer has {features:,} inputs, not {4 * width}"
-            + (
-                ": this looks like a flattened 8x8 head without pooling"
-                * (features == PIXELS * 4 * width)
-            ),
+            + (": this looks like a flattened 8x8 head without pooling" * all_pixels),
             layers,
         )
     try:
