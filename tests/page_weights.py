@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from tests import weight_files
 
@@ -37,9 +36,3 @@ def empty_models(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.setenv("WRN_MODELS", str(folder))
     monkeypatch.setenv("WRN_DATA", "synthetic")
     return folder
-
-
-def texts(app: AppTest) -> str:
-    """Return all that a page says, as it is read."""
-    elements = [*app.markdown, *app.caption, *app.warning, *app.error, *app.info]
-    return "\n".join(element.value for element in elements).replace("\\", "")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.app_page import metrics
 from wrn.runs import RunStore
 
 ROOT = Path(__file__).parents[1]
@@ -16,10 +17,6 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def page() -> AppTest:
     return AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
-
-
-def metrics(page: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in page.metric}
 
 
 def graph(page: AppTest) -> dict:

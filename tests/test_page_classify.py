@@ -12,8 +12,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests import weight_files
+from tests.app_page import text_of
 from tests.conftest import ROOT
-from tests.page_weights import ANSWER, empty_models, texts, write_weights
+from tests.page_weights import ANSWER, empty_models, write_weights
 from ui.pictures import blended, enlarged, tiles
 from wrn.data import CLASS_NAMES, Dataset, sources
 from wrn.pictures import data_address
@@ -55,17 +56,17 @@ def test_a_test_image_is_classified_and_the_next_one_at_once(page, dataset):
         words = app.subheader[0].value.replace("\\", "")
         assert f"{names[ANSWER].capitalize()}, {share:.1%}" in words
         assert ("✓" in words) == (true == ANSWER)
-        assert f"Test image {number}, ours" in texts(app)
+        assert f"Test image {number}, ours" in text_of(app)
 
 
 def test_what_is_assumed_of_a_file_is_said(page, models):
     assumed = "does not say how its images were preprocessed"
-    assert assumed not in texts(classify(page))
+    assert assumed not in text_of(classify(page))
     write_weights(models / "silent.weights.h5", write=weight_files.write_weights_h5)
     page.run()
     page.selectbox(key="weights").set_value("silent").run()
-    assert texts(page).count(assumed) == 1
-    assert "The Evaluate page finds out." in texts(page)
+    assert text_of(page).count(assumed) == 1
+    assert "The Evaluate page finds out." in text_of(page)
 
 
 def test_a_number_without_an_image_is_refused_in_words(page, dataset):
@@ -80,7 +81,7 @@ def test_a_layer_and_a_class_can_be_chosen(page):
     app.selectbox(key="maps_layer").set_value(layers[-1]).run()
     app.selectbox(key="cam_class").set_value(CLASS_NAMES[0]).run()
     assert not app.exception
-    assert "64 of 64 channels, 8×8 each" in texts(app)
+    assert "64 of 64 channels, 8×8 each" in text_of(app)
 
 
 def test_own_pictures(page):
@@ -91,7 +92,7 @@ def test_own_pictures(page):
     page.file_uploader(key="picture_files").upload("![x](y).jpg", file.getvalue()).run()
     app = classify(page)
     assert CLASS_NAMES[ANSWER].capitalize() in app.subheader[0].value
-    assert "![x](y).jpg, ours" in texts(app)
+    assert "![x](y).jpg, ours" in text_of(app)
 
 
 def test_a_file_that_is_no_picture_is_refused_in_words(page):

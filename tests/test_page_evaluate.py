@@ -13,11 +13,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests import weight_files
+from tests.app_page import metrics, text_of
 from tests.conftest import ROOT
 from tests.page_weights import (
     ANSWER,
     empty_models,
-    texts,
     write_weights,
 )
 from ui.chosen_weights import ChosenWeights
@@ -61,15 +61,11 @@ def evaluate(app: AppTest) -> AppTest:
     return button.click().run()
 
 
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
 def test_with_nothing_stored_a_file_is_asked_for(open_page):
     app = open_page()
     assert not app.exception
     assert app.selectbox(key="weights").value == "Upload a file"
-    assert "no stored weights and no runs yet" in texts(app)
+    assert "no stored weights and no runs yet" in text_of(app)
     assert [b.disabled for b in app.button if b.label == "Evaluate"] == [True]
 
 
@@ -80,7 +76,7 @@ def test_stored_weights_with_their_card(open_page, models, images):
     app = open_page()
     assert app.selectbox(key="weights").value == "ours"
     for part in ("WRN-10-1", "by hand", "12.34%", "Only *a* test."):
-        assert part in texts(app)
+        assert part in text_of(app)
 
     evaluate(app)
     assert not app.exception
@@ -88,7 +84,7 @@ def test_stored_weights_with_their_card(open_page, models, images):
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
     assert metrics(app)["Images"] == f"{len(images)}"
     assert metrics(app)["On its card"] == "12.34%"
-    assert texts(app).count("Only *a* test.") == 1
+    assert text_of(app).count("Only *a* test.") == 1
     assert "Synthetic images" in app.warning[0].value
     # Nothing was published about such images.
     assert "Published" not in metrics(app)
@@ -105,7 +101,7 @@ def test_what_a_training_measured_is_named(open_page, models, held_out, label):
         return weight_files.write_weights_h5(path, layers, **told)
 
     write_weights(models / "ours.weights.h5", write=write)
-    assert f":gray[{label}]  \n50.00%" in texts(open_page("ours"))
+    assert f":gray[{label}]  \n50.00%" in text_of(open_page("ours"))
 
 
 def test_calibration_flip_and_files(open_page, models, images):
@@ -116,7 +112,7 @@ def test_calibration_flip_and_files(open_page, models, images):
     app.checkbox(key="flip").check().run()
     evaluate(app)
     assert not app.exception
-    assert "averaged with its mirror image" in texts(app)
+    assert "averaged with its mirror image" in text_of(app)
     # Like is compared with like.
     assert metrics(app)["On its card"] == "23.45%"
     # It always answers one class, with one probability.
@@ -160,12 +156,12 @@ def test_upload_is_evaluated_and_leaves_no_file(open_page, images, tmp_path, tem
     content = write_weights(tmp_path / "mine.weights.h5").read_bytes()
     app = open_page()
     app.file_uploader(key="upload").upload("../../mine.h5", content).run()
-    assert "WRN-10-1" in texts(app)
+    assert "WRN-10-1" in text_of(app)
     evaluate(app)
     assert not app.exception
     expected = (images == ANSWER).mean()
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
-    assert "mine.h5" in texts(app)
+    assert "mine.h5" in text_of(app)
     assert list(temporary.iterdir()) == []
 
 
@@ -186,14 +182,14 @@ def test_an_upload_is_there_until_it_is_removed(open_page, models, tmp_path):
     app.switch_page("pages/classify.py").run()
     app.selectbox(key="weights").set_value("Upload a file").run()
     assert not app.file_uploader(key="upload").value
-    assert "mine.h5" in texts(app)
+    assert "mine.h5" in text_of(app)
     assert is_ready("Classify")
     # Another one takes its place; removed from the box, none is left.
     own = write_weights(tmp_path / "own.h5", write=weight_files.write_keras_1)
     app.file_uploader(key="upload").upload("own.h5", own.read_bytes()).run()
-    assert "mine.h5" not in texts(app)
+    assert "mine.h5" not in text_of(app)
     app.file_uploader(key="upload").clear().run()
-    assert "own.h5" not in texts(app)
+    assert "own.h5" not in text_of(app)
     assert not is_ready("Classify")
     # One whose box is gone has a button.
     app.file_uploader(key="upload").upload("own.h5", own.read_bytes()).run()
@@ -224,7 +220,7 @@ def test_upload_of_another_program_is_offered_as_an_own_file(
     assert list(temporary.iterdir()) == []
     app.file_uploader(key="upload").upload("own.h5", content).run()
     assert not app.exception
-    assert "this program" in texts(app)
+    assert "this program" in text_of(app)
     assert downloads(app) == []
     written = tmp_path / "converted"
     written.write_bytes(content)
@@ -276,7 +272,7 @@ def test_upload_that_is_too_large_is_refused(open_page, monkeypatch):
     monkeypatch.delattr("ui.weights_choice.inspect_weights")
     app.file_uploader(key="upload").upload("x.h5", bytes(1000)).run()
     assert not app.exception
-    assert "at most 450 B. Received: 1 KB" in texts(app)
+    assert "at most 450 B. Received: 1 KB" in text_of(app)
 
 
 def test_weights_with_other_classes_than_the_images_are_refused(
@@ -285,7 +281,7 @@ def test_weights_with_other_classes_than_the_images_are_refused(
     write_weights(models / "hundred.weights.h5", classes=100)
     app = evaluate(open_page())
     assert not app.exception
-    assert "100 classes" in texts(app)
+    assert "100 classes" in text_of(app)
     assert not app.metric
 
 
@@ -324,11 +320,11 @@ def test_weights_of_a_run_leave_the_result_with_the_run(open_page, images):
 def test_gallery_shows_mistakes(open_page, models, images):
     write_weights(models / "ours.weights.h5")
     app = evaluate(open_page())
-    assert "✓" in texts(app)
+    assert "✓" in text_of(app)
     app.button_group(key="gallery").set_value("Confident mistakes").run()
     assert not app.exception
-    assert "✗" in texts(app)
-    assert "✓" not in texts(app)
+    assert "✗" in text_of(app)
+    assert "✓" not in text_of(app)
 
 
 def test_gallery_shows_the_images_of_a_pair_of_classes(open_page, models, images):
@@ -338,12 +334,12 @@ def test_gallery_shows_the_images_of_a_pair_of_classes(open_page, models, images
     names = app.selectbox(key="gallery_true").options
     app.selectbox(key="gallery_true").set_value(names[true]).run()
     count = (images == true).sum()
-    assert f"{min(count, 24)} of {count} images." in texts(app)
+    assert f"{min(count, 24)} of {count} images." in text_of(app)
     app.selectbox(key="gallery_predicted").set_value(names[ANSWER]).run()
-    assert f"{min(count, 24)} of {count} images." in texts(app)
+    assert f"{min(count, 24)} of {count} images." in text_of(app)
     app.selectbox(key="gallery_predicted").set_value(names[true]).run()
     assert not app.exception
-    assert "There are none." in texts(app)
+    assert "There are none." in text_of(app)
 
 
 def test_a_stop_keeps_what_is_done(open_page, models, images, monkeypatch):
@@ -360,7 +356,7 @@ def test_a_stop_keeps_what_is_done(open_page, models, images, monkeypatch):
     write_weights(models / "ours.weights.h5")
     app = evaluate(open_page()).run()
     assert not app.exception
-    assert f"Stopped after 30 of {len(images)} images" in texts(app)
+    assert f"Stopped after 30 of {len(images)} images" in text_of(app)
     expected = (images[:30] == ANSWER).mean()
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
     assert metrics(app)["Images"] == "30"

@@ -6,19 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from tests.runs_page import open_run, open_runs
-from tests.training_fakes import (
-    CONFIG,
-    FakeTraining,
+from tests.app_page import (
+    buttons,
     chart,
-    make_run,
     named_curves,
+    open_page,
+    open_run,
     text_of,
     values,
-    wait_for,
 )
+from tests.training_fakes import CONFIG, FakeTraining, make_run, wait_for
 from ui.text import percent
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.jobs import manager
@@ -30,11 +28,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def page():
-    return open_runs()
-
-
-def buttons(page: AppTest) -> dict[str, object]:
-    return {button.label: button for button in page.button}
+    return open_page("runs")
 
 
 def test_empty_page_says_what_to_do(page):

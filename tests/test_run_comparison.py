@@ -5,13 +5,8 @@ import json
 
 import pytest
 
-from tests.runs_page import open_run, open_runs
-from tests.training_fakes import (
-    CONFIG,
-    chart,
-    make_run,
-    text_of,
-)
+from tests.app_page import chart, open_page, open_run, text_of
+from tests.training_fakes import CONFIG, make_run
 from wrn.runs import RunStore
 
 pytestmark = pytest.mark.slow
@@ -19,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def page():
-    return open_runs()
+    return open_page("runs")
 
 
 def test_runs_are_compared(page):

@@ -1,12 +1,8 @@
 """A training that does nothing but obey, and run folders made by hand."""
 
-import base64
-import json
 import threading
 import time
 from collections.abc import Callable
-
-import numpy as np
 
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.runs import RunStore, Status
@@ -119,31 +115,3 @@ def make_run(name: str, state: str = "finished", config=CONFIG, **status):
     run.best_weights.write_bytes(b"best")
     run.release()
     return run
-
-
-def chart(page, key: str) -> dict:
-    """Return the Plotly figure of a live chart of an AppTest page."""
-    for component in page.get("bidi_component"):
-        data = json.loads(component.proto.json or "{}")
-        if "figure" in data and key in component.proto.id:
-            return json.loads(data["figure"])
-    raise AssertionError(f"no chart {key}")
-
-
-def named_curves(figure: dict) -> dict[tuple[str, str], dict]:
-    """Return the curves of a figure by their name and panel."""
-    return {(curve.get("name"), curve["yaxis"]): curve for curve in figure["data"]}
-
-
-def values(coordinates: dict) -> np.ndarray:
-    """Read the numbers of a Plotly curve."""
-    return np.frombuffer(
-        base64.b64decode(coordinates["bdata"]), np.dtype(coordinates["dtype"])
-    )
-
-
-def text_of(page) -> str:
-    """Return the words of a page, without the escapes of Markdown."""
-    kinds = (page.markdown, page.caption, page.info, page.error, page.warning)
-    kinds += (page.subheader, page.title)
-    return "\n".join(e.value for kind in kinds for e in kind).replace("\\", "")
