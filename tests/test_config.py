@@ -52,7 +52,9 @@ def test_depth_is_refused_in_the_promised_words():
         (ModelConfig, "classes", 10**400, "2 to 1000"),
         (ModelConfig, "classes", 1, "2 to 1000"),
         (DataConfig, "source", 3, "text"),
+        (DataConfig, "source", "caf\udce9", "text that UTF-8 can encode"),
         (DataConfig, "preprocessing", "zap", "one of mean-std"),
+        (DataConfig, "preprocessing", "z" * 10_000, "one of mean-std"),
         (DataConfig, "flip", 1, "true or false"),
         (DataConfig, "limit", 0, "at least 10"),
         (TrainConfig, "learning_rate", float("inf"), "a number"),
@@ -73,7 +75,7 @@ def test_bad_values_are_refused_with_field_expectation_and_value(
     assert message.startswith(f"{field} must be")
     assert expected in message
     received = value[-1] if isinstance(value, list) else value
-    assert message.endswith(f"Received: {received!r}")
+    assert message.endswith(f"Received: {received!r:.200}")
 
 
 def test_run_config_round_trips_through_json():

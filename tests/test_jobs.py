@@ -220,6 +220,17 @@ def test_next_job_runs_though_the_folder_of_one_was_removed(jobs, steps):
     assert not jobs.snapshot(name).live
 
 
+def test_a_queued_run_that_is_gone_is_removed_without_a_word(jobs, steps):
+    jobs.submit(CONFIG, "running")
+    wait_for(lambda: steps.done > 0)
+    jobs.submit(CONFIG, "queued")
+    jobs.remove("queued")
+    # Another person's click, a moment later.
+    jobs.remove("queued")
+    assert [job.name for job in jobs.live()] == ["running"]
+    assert list(jobs.store.deleted()) == ["queued"]
+
+
 def test_cause_of_a_failure_is_told_though_it_cannot_be_written(
     jobs, steps, monkeypatch
 ):

@@ -145,6 +145,22 @@ def test_delete(page):
     assert "Undo" not in buttons(page)
 
 
+def test_undo_brings_back_what_this_person_deleted(page):
+    mine = make_run("first", seconds=11).path
+    page.query_params["run"] = "first"
+    page.run()
+    buttons(page)["Delete"].click().run()
+    # Another person makes one of that name, and deletes it.
+    make_run("first", seconds=22)
+    RunStore().delete("first")
+    page.run()
+    buttons(page)["Undo"].click().run()
+    assert not page.exception
+    (restored,) = RunStore().list()
+    assert restored.status().seconds == 11
+    assert not mine.exists()
+
+
 def test_last_run_that_was_deleted_can_be_brought_back(page):
     make_run("only")
     RunStore().delete("only")
@@ -288,11 +304,11 @@ def test_networks_of_other_classes_are_trained_again_from_the_command_line(page)
 
 def test_the_last_evaluation_is_told(page):
     run = make_run("first")
-    told = "Last evaluation: first/last, 90.50% on 1,000 images (*Mine*)"
+    told = "Last evaluation: first/last after epoch 7, 90.50% on 1,000 images (*Mine*)"
     open_run(page, "first")
     assert "Last evaluation" not in text_of(page)
     result = {"accuracy": 0.905, "images": 1000, "weights": "first/last"}
-    run.write_evaluation(result | {"data": "*Mine*", "flip": True})
+    run.write_evaluation(result | {"data": "*Mine*", "flip": True, "epochs": 7})
     page.run()
     assert f"{told}, with test-time flip." in text_of(page)
     # Edited by hand.

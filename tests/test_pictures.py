@@ -65,12 +65,22 @@ def test_colour_modes(mode):
     assert (read_picture(encoded(picture, kind)) > 250).all()
 
 
-def test_deep_gray_is_scaled_not_clipped():
-    values = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
-    seen = read_picture(encoded(Image.fromarray(values)))
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_deep_gray_is_scaled_not_clipped(mode):
+    values = np.linspace(0, 65535, 64 * 64).reshape(64, 64)
+    stored = values.astype(">u2" if mode.endswith("B") else "<u2").tobytes()
+    seen = read_picture(encoded(Image.frombytes(mode, (64, 64), stored), "TIFF"))
     assert seen.min() < 10
     assert 100 < seen.mean() < 155
     assert seen.max() > 245
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_finite_numbers_are_refused(odd):
+    values = np.full((64, 64), 0.5, np.float32)
+    values[3, 4] = odd
+    with pytest.raises(DataError, match="no finite numbers"):
+        read_picture(encoded(Image.fromarray(values), "TIFF"))
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n"

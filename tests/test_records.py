@@ -72,6 +72,12 @@ def test_numbers_are_taken_as_they_are(value):
     assert np.array_equal(drawn["loss"], [[1.0], [value]])
 
 
+@pytest.mark.parametrize("value", [-0.01, 1.01, 5, 94.2])
+def test_an_accuracy_beyond_0_to_1_is_left_out(value):
+    assert figure({"test_accuracy": value}, "test_accuracy") is None
+    assert figure({"test_accuracy": 1}, "test_accuracy") == 1
+
+
 def test_a_record_that_is_none():
     assert figure(None, "loss") is None
 

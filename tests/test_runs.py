@@ -244,6 +244,36 @@ def test_deleted_run_makes_way_for_another_of_its_name(store):
         store.restore("../twice")
 
 
+def test_the_time_of_a_deletion_tells_runs_of_one_name_apart(store):
+    moments = []
+    for seconds in (1, 2):
+        run = store.create(RunConfig(), "twice")
+        run.write_status(Status(seconds=seconds))
+        run.release()
+        moments.append(store.delete("twice"))
+    by_time = {moment: name for name, moment in store.deleted().items()}
+    restored = [store.restore(by_time[moment]) for moment in moments]
+    assert [run.status().seconds for run in restored] == [1, 2]
+
+
+def test_halves_of_characters_are_replaced(store):
+    # JSON can hold them, and no page, file or terminal can show them.
+    run = store.create(RunConfig(), "odd")
+    half = '"caf\\udce9"'
+    files = {
+        "notes.json": f'{{"title": {half}, "text": {half}}}',
+        "status.json": f'{{"state": "failed", "error": {half}, "device": {half}}}',
+        "evaluation.json": f'{{"weights": {half}, "notes": [{half}]}}',
+        "config.json": f'{{"recipe": {{"name": {half}, "changed": [{half}]}}}}',
+    }
+    for name, content in files.items():
+        (run.path / name).write_text(content)
+    assert vars(run.notes()) == {"title": "caf?", "text": "caf?", "archived": False}
+    assert (run.status().error, run.status().device) == ("caf?", "caf?")
+    assert run.evaluation() == {"weights": "caf?", "notes": ["caf?"]}
+    assert (run.config().recipe, run.config().changed) == ("caf?", ("caf?",))
+
+
 def test_deleted_run_with_the_longest_name_makes_way_too(store):
     # Nor does it take the name of one that is there.
     store.create(RunConfig(), f"{'n' * 96}_2").release()

@@ -24,19 +24,20 @@ def delete_button(jobs: JobManager, run: Run, *, live: bool) -> None:
         )
         if st.button("Delete", type="primary", key="delete"):
             try:
-                jobs.store.delete(run.name)
+                st.session_state[state.DELETED] = jobs.store.delete(run.name)
             except WrnError as error:
                 st.error(literal(str(error)))
             else:
-                st.session_state[state.DELETED] = run.name
                 choose(None)
                 st.rerun()
 
 
 def undo_line(store: RunStore) -> None:
     """Offer to bring back what this person deleted last."""
-    name = st.session_state.get(state.DELETED)
-    if name not in store.deleted():
+    deleted = st.session_state.get(state.DELETED)
+    # By its time: another person's of that name may have taken its place.
+    name = next((n for n, moment in store.deleted().items() if moment == deleted), None)
+    if name is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="undo"):
         st.write(f"Deleted {literal(name)}.")

@@ -76,9 +76,11 @@ def last_evaluation(run: Run) -> None:
     accuracy, images = figure(found, "accuracy"), figure(found, "images")
     if not found or accuracy is None or images is None:
         return
+    epochs = figure(found, "epochs")
+    after = "" if epochs is None else f" after epoch {epochs:,.0f}"
     flip = ", with test-time flip" if found.get("flip") is True else ""
     st.caption(
-        f"Last evaluation: {literal(str(found.get('weights'))[:120])}, "
+        f"Last evaluation: {literal(str(found.get('weights'))[:120])}{after}, "
         f"{percent(accuracy)} on {images:,.0f} images "
         f"({literal(str(found.get('data'))[:120])}){flip}."
     )

@@ -102,10 +102,9 @@ def failure(status: Status) -> None:
     """Say why a run failed."""
     if status.state != "failed":
         return
-    st.error(
-        (literal(status.error[:2000]) or "The cause is not known.")
-        + (f"  \n**What to try:** {literal(status.advice)}" if status.advice else "")
-    )
+    cause = literal(status.error[:2000]) or "The cause is not known."
+    advice = literal(status.advice[:2000])
+    st.error(cause + (f"  \n**What to try:** {advice}" if advice else ""))
     if status.traceback:
         with st.expander("Traceback"):
             st.code(status.traceback[-20_000:], language=None)

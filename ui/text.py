@@ -2,6 +2,8 @@
 
 import re
 
+from wrn.text import encodable
+
 
 def percent(fraction: float | None) -> str:
     """Write a share such as `94.28%`; a dash where there is none."""
@@ -13,4 +15,4 @@ def literal(text: str) -> str:
 
     For what comes from files and messages: it could name a picture on another host.
     """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(encodable(text).split()))

@@ -14,6 +14,7 @@ from wrn.calibration import Calibration, calibration
 from wrn.data import Dataset
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, check_finite, cross_entropy, softmax
+from wrn.origins import epochs_trained
 from wrn.published import published
 from wrn.restoring import LoadedWeights, trained_on
 from wrn.runs import Run
@@ -240,6 +241,7 @@ def report(
         "synthetic": dataset.synthetic,
         "class_names": list(dataset.class_names),
         "weights": weights,
+        "epochs": epochs_trained(loaded.metadata),
         "precision": loaded.precision,
         "published": [row.to_dict() for row in published(loaded.config)],
         "notes": [note for note in notes if note],

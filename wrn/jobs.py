@@ -221,10 +221,10 @@ class JobManager:
         Like every deleted run it can be restored. A job that has begun by now stops.
         """
         self.stop(name)
-        run = self.store.open(name)
-        if not run.weights and not run.metrics():
-            # Refused where it has just begun.
-            with suppress(RunError):
+        # Refused where it has just begun, or is gone.
+        with suppress(RunError):
+            run = self.store.open(name)
+            if not run.weights and not run.metrics():
                 self.store.delete(name)
 
     def move(self, name: str, places: int) -> None:

@@ -42,11 +42,23 @@ def epochs_before(metadata: Mapping[str, Any]) -> int:
     """
     total = 0
     while isinstance(initial := metadata.get("initial"), dict):
-        result = initial.get("result")
-        epochs = result.get("epochs") if isinstance(result, dict) else None
-        total += epochs if type(epochs) is int and 0 <= epochs < 2**31 else 0
+        total += epochs_trained(initial) or 0
         metadata = initial
     return total
+
+
+def epochs_trained(metadata: Mapping[str, Any]) -> int | None:
+    """Return after how many epochs of their training weights were written.
+
+    Args:
+        metadata: As for `epochs_before`.
+
+    Returns:
+        The number; `None` if it is not told.
+    """
+    result = metadata.get("result")
+    epochs = result.get("epochs") if isinstance(result, dict) else None
+    return epochs if type(epochs) is int and 0 <= epochs < 2**31 else None
 
 
 def check_held_out(

@@ -85,10 +85,12 @@ def _as_seen(picture: Image.Image) -> NDArray[np.uint8]:
     # Spares a JPEG most of the decoding.
     picture.draft("RGB", (2 * FULL_SIZE, 2 * FULL_SIZE))
     upright = ImageOps.exif_transpose(picture)
-    if upright.mode in ("I;16", "I", "F"):
+    if upright.mode.startswith(("I", "F")):
         # Deep gray; Pillow would clip it in place of scaling it.
         values = np.asarray(upright, np.float64)
         low, high = values.min(), values.max()
+        if not np.isfinite((low, high)).all():
+            raise ValueError("values that are no finite numbers")
         scaled = (values - low) * 255 / max(high - low, 1e-9)
         upright = Image.fromarray(scaled.astype(np.uint8))
     pixels = upright.convert("RGBA")

@@ -6,6 +6,11 @@ def printable(text: str, longest: int) -> str:
     return "".join(c for c in text if c.isprintable())[:longest]
 
 
+def encodable(text: str) -> str:
+    """Replace what no output can encode: halves of characters, which JSON can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def short_count(number: float) -> str:
     """Write a large number with three digits, such as `36.5 M`."""
     units = ["", " K", " M", " G", " T"]

@@ -94,6 +94,27 @@ def test_class_names_come_from_the_metadata(tmp_path):
     assert dataset.name == "Images in Parquet"
 
 
+def test_halves_of_characters_in_class_names_are_left_out(tmp_path):
+    for name in ("train", "test"):
+        path = tmp_path / f"{name}-0.parquet"
+        write_shard(path, [encode(pictures(1)[0])], [0], names=("\ud800bad", "good"))
+    assert load(str(tmp_path)).class_names == ("bad", "good")
+
+
+def test_classes_of_one_name_are_refused(tmp_path):
+    for name in ("train", "test"):
+        path = tmp_path / f"{name}-0.parquet"
+        write_shard(path, [encode(pictures(1)[0])], [0], names=("a", "a"))
+    message = refusal(tmp_path)
+    assert "a name of its own for each class. Received: a, a" in message
+
+
+def test_deep_gray_is_refused_not_clipped(tmp_path):
+    deep = np.linspace(0, 65535, 1024).reshape(32, 32).astype(np.uint16)
+    message = replace_train(tmp_path, [encode(deep)], [0])
+    assert "more than 8 bits a value" in message
+
+
 def test_class_names_default_to_cifar10(tmp_path):
     for name in ("train", "test"):
         write_shard(

@@ -11,6 +11,7 @@ from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import DataConfig, TrainConfig
 from wrn.published import published
+from wrn.text import encodable
 
 #: Rows of the table of what was tried.
 _TRIALS_SHOWN = 12
@@ -107,7 +108,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         from wrn.html_report import to_html
 
         page = to_html(report, evaluation, images.images)
-        write(arguments.html, page.encode())
+        write(arguments.html, encodable(page).encode())
     return 0
 
 

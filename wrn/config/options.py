@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from wrn.errors import ConfigError
+from wrn.text import encodable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +198,11 @@ def _checked(option: Option, value: Any) -> Any:
     # bool is a subclass of int, and `depth=True` is a mistake.
     if type(value) is not option.type:
         raise _refusal(option, value)
+    if isinstance(value, str) and value != encodable(value):
+        raise ConfigError(
+            f"{option.name} must be text that UTF-8 can encode. "
+            f"Received: {value!r:.200}"
+        )
     if option.type in (int, float) and not _within(option, value):
         raise _refusal(option, value)
     return value
@@ -213,7 +219,7 @@ def _within(option: Option, value: Any) -> bool:
 
 def _refusal(option: Option, value: Any) -> ConfigError:
     return ConfigError(
-        f"{option.name} must be {expectation(option)}. Received: {value!r}"
+        f"{option.name} must be {expectation(option)}. Received: {value!r:.200}"
     )
 
 

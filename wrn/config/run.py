@@ -13,6 +13,7 @@ from wrn.config.network import ModelConfig
 from wrn.config.options import Config, as_text, option, options
 from wrn.config.train import TrainConfig
 from wrn.errors import ConfigError
+from wrn.text import encodable
 
 
 def default_runs_folder() -> str:
@@ -153,7 +154,8 @@ def _origin(stored: Any) -> dict[str, Any]:
     """Read the note about the recipe, from a file that may have been edited."""
     match stored:
         case {"name": str(name), "changed": list(changed)}:
-            return {"recipe": name, "changed": tuple(map(str, changed))}
+            lines = (encodable(str(line)) for line in changed)
+            return {"recipe": encodable(name), "changed": tuple(lines)}
     raise ConfigError(
         f"recipe must have a name and a list of changes. Received: {stored!r:.200}"
     )

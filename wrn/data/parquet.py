@@ -26,6 +26,7 @@ from wrn.data.dataset import (
     check_labels,
 )
 from wrn.errors import DataError
+from wrn.text import printable
 
 # Far above any set of 32x32 images; they stop a small hostile file from filling
 # the memory.
@@ -208,7 +209,13 @@ def _class_names(opened: dict[Path, pq.ParquetFile], folder: Path) -> tuple[str,
             f"The files in {folder} must agree on the class names. Received: "
             + " and ".join(f"{', '.join(names):.100}" for names in sorted(named))
         )
-    return named.pop() if named else CLASS_NAMES
+    names = named.pop() if named else CLASS_NAMES
+    if len(set(names)) < len(names):
+        raise DataError(
+            f"The files in {folder} must have a name of its own for each class. "
+            f"Received: {', '.join(names):.200}"
+        )
+    return names
 
 
 def _names_in(file: pq.ParquetFile) -> tuple[str, ...] | None:
@@ -222,7 +229,7 @@ def _names_in(file: pq.ParquetFile) -> tuple[str, ...] | None:
         return None
     if not isinstance(names, list) or not 2 <= len(names) <= MAX_CLASSES:
         return None
-    return tuple(str(name) for name in names)
+    return tuple(printable(str(name), 100) for name in names)
 
 
 def _batches(
@@ -273,6 +280,9 @@ def _decode_one(encoded: bytes) -> bytes:
     with Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG")) as image:
         if image.size != _SIZE:
             raise ValueError(f"{image.width}x{image.height} pixels")
+        if image.mode.startswith(("I", "F")):
+            # Pillow would clip it.
+            raise ValueError("more than 8 bits a value")
         return image.convert("RGB").tobytes()
 
 

@@ -62,13 +62,17 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 
 def figure(record: Mapping[str, Any] | None, name: str) -> float | None:
-    """Return a number of a record; `None` if it is missing or no usable number."""
+    """Return a number of a record; `None` if it is missing or no usable number.
+
+    An accuracy is usable from 0 to 1.
+    """
     value = record.get(name) if isinstance(record, Mapping) else None
     # True and False are integers to Python.
     if type(value) is not float and type(value) is not int:
         return None
     # False for NaN too.
-    return float(value) if abs(value) < TOO_LARGE else None
+    usable = 0 <= value <= 1 if name.endswith("accuracy") else abs(value) < TOO_LARGE
+    return float(value) if usable else None
 
 
 def _parse(content: bytes) -> list[dict[str, Any]]:

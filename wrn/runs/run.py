@@ -16,6 +16,7 @@ from wrn.files import replace_file
 from wrn.runs.notes import Notes
 from wrn.runs.records import figure, read_records
 from wrn.runs.status import LIVE_STATES, State, Status
+from wrn.text import encodable
 
 #: How much of a log's end is read.
 _LONGEST_TAIL_BYTES = 50_000
@@ -275,6 +276,8 @@ class Run:
     def _read_json(self, name: str) -> dict[str, Any]:
         try:
             stored = json.loads((self.path / name).read_text("utf-8"))
+            # Once more: an escape in JSON may stand for half a character.
+            stored = json.loads(encodable(json.dumps(stored, ensure_ascii=False)))
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(
                 f"Run {self.name} must have a readable {name}. Received: {error}"

@@ -125,10 +125,13 @@ class RunStore:
         except OSError as error:
             raise self._not_writable(error) from None
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str) -> float:
         """Put a run away with all its files, for `restore`.
 
         What was put away longer than `KEPT_SECONDS` ago is gone with it.
+
+        Returns:
+            When that was, by which `deleted` tells it from others of its name.
 
         Raises:
             RunError: If there is none, or a process is working on it.
@@ -146,6 +149,7 @@ class RunStore:
             # At once, so that nobody sees half a run.
             run.path.rename(self._bin / name)
             os.utime(self._bin / name)
+            return (self._bin / name).stat().st_mtime
         except OSError as error:
             raise self._not_writable(error) from None
 
