@@ -376,3 +376,19 @@ def test_curves_have_a_contrast_of_three_to_one_in_both_themes(color, background
 
     dark, light = sorted((luminance(color), luminance(background)))
     assert (light + 0.05) / (dark + 0.05) >= 3
+
+
+def test_each_part_has_its_share_of_each_bar():
+    parts = {name: (0.1, 0.3) for name in "abcde"}
+    for bar in charts.group_shares(parts).data:
+        assert dict(zip(bar.y, bar.x, strict=True)) == {
+            "Parameters": 0.1,
+            "Multiply-adds": 0.3,
+        }
+
+
+def test_what_was_trained_on_is_dotted():
+    figure = charts.compare_curves({"a": curves([])}, "test")
+    for quantity in ("loss", "accuracy"):
+        assert trace(figure, f"a/{quantity}").line.dash == "dot"
+        assert trace(figure, f"a/test_{quantity}").line.dash is None

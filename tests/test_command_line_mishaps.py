@@ -273,3 +273,19 @@ def test_the_first_signal_says_what_happens():
     )
     assert done.stdout == f"[{int(signal.SIGTERM)}]\n"
     assert "stopping after this step" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_a_second_signal_breaks_off():
+    code = (
+        "import os, signal\n"
+        "from wrn.cli.process import catch_signals\n"
+        "catch_signals()\n"
+        "try:\n"
+        "    for _ in range(2): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except KeyboardInterrupt: print('broken off')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout == "broken off\n"

@@ -236,3 +236,40 @@ def test_whitened_images_are_kept_in_float32():
         for kind in ("mean-std", "gcn-zca")
     )
     assert whitened - plain == 3 * 50_000 * 32 * 32 * 3
+
+
+def test_all_images_that_are_loaded_count():
+    real, drawn = (
+        memory(config(source, batch_size=1024), "float32")
+        for source in ("cifar10", "synthetic")
+    )
+    # The training images twice, as read and as trained on; the test images; and what
+    # reading them takes.
+    assert real - drawn == (2 * 40_000 + 8_000) * 32 * 32 * 3 + (120 << 20)
+
+
+def test_fitting_a_whitening_counts():
+    plain, whitened = (
+        memory(
+            RunConfig(
+                model=MODEL, data=DataConfig(source="cifar10", preprocessing=kind)
+            ),
+            "float32",
+        )
+        for kind in ("mean-std", "keras-zca")
+    )
+    assert whitened > plain + (100 << 20)
+
+
+def test_the_precision_asked_for_is_counted_with():
+    # The device last computed in bfloat16.
+    assert estimate(config(precision="float16"), speed()).precision == "float16"
+
+
+def test_no_batch_is_larger_than_the_images():
+    data = DataConfig(source="synthetic", limit=100)
+    small, large = (
+        memory(RunConfig(data=data, train=TrainConfig(batch_size=size)), "float32")
+        for size in (100, 1000)
+    )
+    assert small == large

@@ -379,3 +379,8 @@ def test_classes_must_be_those_of_the_images(dataset: Dataset):
     check_classes(10, dataset)
     with pytest.raises(ConfigError, match="Received: 100"):
         check_classes(100, dataset)
+
+
+def test_a_report_tells_what_is_to_be_known_of_the_images(dataset, evaluation):
+    images = dataclasses.replace(dataset, note="Once JPEG.")
+    assert "Once JPEG." in report(loaded_with({}), images, evaluation, "")["notes"]

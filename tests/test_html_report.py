@@ -3,12 +3,13 @@
 import base64
 import io
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from wrn.evaluation import Evaluation
+from wrn.evaluation import Evaluation, wilson_interval
 from wrn.html_report import MISTAKES, to_html
 
 NAMES = ["cat", "dog", "<script>alert(1)</script>"]
@@ -98,3 +99,43 @@ def test_pictures_are_the_most_confident_mistakes(read, evaluation, images):
     for address, index in zip(read.addresses, order, strict=True):
         content = base64.b64decode(address.partition(",")[2])
         np.testing.assert_array_equal(Image.open(io.BytesIO(content)), images[index])
+
+
+def words_of(read):
+    return [" ".join(word.split()) for word in read.words if word]
+
+
+def test_each_figure_stands_beside_its_name(read, evaluation):
+    hits = evaluation.probabilities.argmax(1) == evaluation.labels
+    low, high = wilson_interval(int(hits.sum()), len(hits))
+    shown = dict(pairwise(words_of(read)))
+    assert shown["95% interval"] == f"{low:.2%} – {high:.2%}"
+    assert shown["Calibration error"] == f"{evaluation.calibration.error:.2%}"
+
+
+def test_calibration_tells_how_sure_and_how_often_right(read, evaluation):
+    words = words_of(read)
+    first = words.index("Probability given") + 3
+    found = evaluation.calibration
+    rows = zip(found.confidence, found.accuracy, found.counts, strict=True)
+    expected = [
+        word
+        for sure, right, count in rows
+        if count
+        for word in (f"{sure:.1%}", f"{right:.1%}", f"{count}")
+    ]
+    assert words[first : first + len(expected)] == expected
+
+
+def test_a_mistake_tells_what_it_is_and_what_it_was_taken_for(read, evaluation):
+    words = words_of(read)
+    captions = words[words.index("Most confident mistakes") + 1 :]
+    wrong = evaluation.probabilities.argmax(1) != evaluation.labels
+    order = sorted(wrong.nonzero()[0], key=lambda i: -evaluation.probabilities[i].max())
+    for number, index in enumerate(order[:MISTAKES]):
+        shares = evaluation.probabilities[index]
+        told = captions[2 * number : 2 * number + 2]
+        assert told == [
+            f"{NAMES[shares.argmax()]} {shares.max():.0%}",
+            f"is {NAMES[evaluation.labels[index]]}",
+        ]

@@ -14,7 +14,7 @@ from wrn import execution
 from wrn.config import OutputConfig, RunConfig
 from wrn.errors import RunError
 from wrn.jobs import JobManager, manager
-from wrn.runs import Run, RunStore
+from wrn.runs import Run, RunStore, Status
 from wrn.training import Outcome, Progress
 
 CONFIG = RunConfig(output=OutputConfig(save_plot=False, tensorboard=False))
@@ -360,3 +360,28 @@ def test_manager_survives_a_reload_of_its_module():
 
     first = manager()
     assert importlib.reload(module).manager() is first
+
+
+def test_a_run_that_was_to_go_on_leaves_the_queue_and_stays(jobs, steps):
+    run = jobs.store.create(CONFIG, "trained")
+    run.record({"kind": "epoch", "epoch": 1})
+    run.last_weights.write_bytes(b"last")
+    run.release()
+    jobs.submit(CONFIG, "first")
+    wait_for(lambda: jobs.active() is not None)
+    jobs.resume("trained")
+    jobs.remove("trained")
+    assert state(jobs, "trained") == "stopped"
+    assert not jobs.store.deleted()
+    assert jobs.store.open("trained").metrics() == [{"kind": "epoch", "epoch": 1}]
+
+
+def test_a_run_that_resumes_keeps_its_beginning_and_its_time(jobs, steps):
+    run = jobs.store.create(CONFIG, "old")
+    run.write_status(Status(state="stopped", created=1e9, seconds=3600.0))
+    run.release()
+    jobs.resume("old")
+    wait_for(lambda: steps.done > 0)
+    status = jobs.store.open("old").status()
+    assert status.created == 1e9
+    assert status.seconds >= 3600

@@ -360,3 +360,22 @@ def test_a_stop_keeps_what_is_done(open_page, models, images, monkeypatch):
     expected = (images[:30] == ANSWER).mean()
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
     assert metrics(app)["Images"] == "30"
+
+
+def test_a_failure_leaves_no_result_of_other_weights(open_page, models, images):
+    write_weights(models / "a.weights.h5")
+    write_weights(models / "b.weights.h5", classes=100)
+    app = evaluate(open_page("a"))
+    assert metrics(app)
+    app.selectbox(key="weights").set_value("b").run()
+    evaluate(app)
+    assert "100 classes" in text_of(app)
+    assert not app.metric
+    assert "Use synthetic images" not in {b.label for b in app.button}
+
+
+def test_a_whole_evaluation_was_not_stopped(open_page, models, images):
+    write_weights(models / "ours.weights.h5")
+    app = evaluate(open_page())
+    assert metrics(app)["Images"] == f"{len(images)}"
+    assert "Stopped after" not in text_of(app)

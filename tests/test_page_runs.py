@@ -371,3 +371,27 @@ def test_run_of_another_process_cannot_be_touched(page):
         assert not {"Resume training", "Pause", "Stop training"} & set(buttons(page))
     finally:
         run.release()
+
+
+def test_the_table_tells_when_a_run_was_started(page):
+    make_run("first", created=1e9, updated=1.1e9)
+    page.run()
+    (started,) = page.dataframe[0].value["Started"]
+    assert started.startswith("2001-09-")
+
+
+def test_a_recipe_that_was_changed_has_a_star(page):
+    make_run("plain", config=CONFIG.with_recipe("fast", ()))
+    make_run("changed", config=CONFIG.with_recipe("fast", ("epochs: 80 → 4",)))
+    page.run()
+    table = page.dataframe[0].value.set_index("Run")
+    assert dict(table["Recipe"]) == {"plain": "fast", "changed": "fast *"}
+
+
+def test_the_curve_of_the_table_grows(page):
+    run = make_run("first")
+    page.run()
+    run.record({"kind": "epoch", "epoch": 3, "step": 2, "test_accuracy": 0.7})
+    page.run()
+    (curve,) = page.dataframe[0].value["Accuracy"]
+    assert list(curve) == [0.6, 0.55, 0.7]

@@ -235,3 +235,10 @@ def test_progress_of_the_wrong_type_does_no_harm(page, progress):
     make_run("odd", "stopped", progress=progress)
     page.run()
     assert not page.exception
+
+
+def test_the_run_that_changed_last_is_shown(page):
+    make_run("old", created=1e9, updated=3e9)
+    make_run("new", created=2e9, updated=2e9)
+    page.run()
+    assert [s.value for s in page.subheader] == ["old"]

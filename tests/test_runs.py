@@ -353,3 +353,18 @@ def test_evaluation_round_trips(store):
     run = store.create(RunConfig(), "evaluated")
     run.write_evaluation({"accuracy": 0.5})
     assert Run(run.path).evaluation() == {"accuracy": 0.5}
+
+
+def test_runs_are_listed_newest_first(store):
+    for name, made in (("b", 2e9), ("c", 3e9), ("a", 1e9)):
+        run = store.create(RunConfig(), name)
+        os.utime(run.path / "config.json", (made, made))
+    assert [run.name for run in store.list()] == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "paused"])
+def test_whatever_a_dead_process_left_is_interrupted(store, state):
+    run = store.create(RunConfig(), "left")
+    run.write_status(Status(state=state))
+    run.release()
+    assert run.status().state == "interrupted"

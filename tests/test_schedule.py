@@ -3,7 +3,13 @@ import itertools
 import pytest
 
 from wrn.config import TrainConfig
-from wrn.schedule import drop_epochs, image_growth, image_size, learning_rate
+from wrn.schedule import (
+    averaging_start,
+    drop_epochs,
+    image_growth,
+    image_size,
+    learning_rate,
+)
 
 
 def test_papers_rates_epoch_by_epoch():
@@ -78,3 +84,9 @@ def test_growth_lists_the_first_epoch_of_each_size():
     train = TrainConfig(epochs=80, first_size=20, full_size_from=0.75)
     assert image_growth(train) == [(1, 20), (21, 24), (41, 28), (61, 32)]
     assert image_growth(TrainConfig()) == [(1, 32)]
+
+
+def test_a_late_average_begins_after_its_share_of_the_steps():
+    late = TrainConfig(epochs=20, averaging=0.9, averaging_from=0.75)
+    assert averaging_start(late, 390) == 15 * 390
+    assert averaging_start(late.replace(averaging=0.0), 390) == 0

@@ -1,7 +1,9 @@
 """Keeping a run's weights in `models/`."""
 
 import dataclasses
+import shutil
 
+import numpy as np
 import pytest
 
 from tests.trainings import small
@@ -14,7 +16,7 @@ from wrn.execution import Execution
 from wrn.recipes import note
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
-from wrn.stored import list_stored
+from wrn.stored import list_stored, models_folder
 from wrn.storing import store
 
 pytestmark = pytest.mark.slow
@@ -104,3 +106,16 @@ def test_a_run_that_is_not_finished_is_refused(run, tmp_path):
     with pytest.raises(RunError, match="must be finished"):
         store(run, "synthetic", folder=tmp_path / "models")
     assert not (tmp_path / "models").exists()
+
+
+def test_the_last_weights_are_kept_not_the_best(run, tmp_path):
+    Execution(run).execute()
+    shutil.copy(models_folder() / "WRN-10-1.weights.h5", run.best_weights)
+    store(run, "synthetic", folder=tmp_path / "models")
+    (kept,) = list_stored(tmp_path / "models")
+    found, expected = (
+        load_weights(path).classifier.model.get_weights()
+        for path in (kept.path, run.last_weights)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -35,7 +35,6 @@ class Card:
         epochs: How long.
         epochs_before: How long the weights had been trained before, that the training
             began with; 0 if it began with random ones.
-        seed: The training's seed.
         test_accuracy: Fraction of the test images classified rightly, 0 to 1.
         test_accuracy_flip: The same, averaged over each image and its mirror image.
         images: Number of test images.
@@ -47,7 +46,6 @@ class Card:
     measured_on: str = ""
     epochs: int | None = None
     epochs_before: int = 0
-    seed: int | None = None
     test_accuracy: float | None = None
     test_accuracy_flip: float | None = None
     images: int | None = None
@@ -72,7 +70,6 @@ class Card:
             measured_on=_text(stored.get("measured_on", stored.get("data"))),
             epochs=_count(stored.get("epochs")),
             epochs_before=epochs_before(stored),
-            seed=_count(stored.get("seed")),
             test_accuracy=_fraction(stored.get("test_accuracy")),
             test_accuracy_flip=_fraction(stored.get("test_accuracy_flip")),
             images=_count(stored.get("images")),

@@ -1,0 +1,107 @@
+"""Options of the command line do what they say, and not more."""
+
+import argparse
+import json
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.training_fakes import CONFIG, make_run
+from wrn.cli import main
+from wrn.cli.output import ProgressBar
+from wrn.cli.weights_argument import add_weights, weights_path
+from wrn.config import RunConfig
+from wrn.data import sources
+from wrn.evaluation import evaluate
+from wrn.restoring import load_weights
+from wrn.runs import Notes, RunStore
+from wrn.training import Progress
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "flip", "precision"),
+    [([], False, "float32"), (["--flip"], True, "bfloat16")],
+)
+def test_evaluate_heeds_flip_and_precision(
+    dataset, monkeypatch, capsys, options, flip, precision
+):
+    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
+    path = ROOT / "models" / "WRN-10-1.weights.h5"
+    words = ["evaluate", str(path), "--data", "synthetic", "--quiet", "--json"]
+    assert main([*words, "--precision", precision, *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["flip"], found["precision"]) == (flip, precision)
+    network = load_weights(path, precision).classifier
+    expected = evaluate(network, dataset.test.images, dataset.test.labels, flip=flip)
+    assert found["loss"] == pytest.approx(expected.loss, rel=1e-4)
+
+
+def test_best_weights_are_taken_where_asked(tmp_path):
+    run = RunStore(tmp_path).create(RunConfig(), "first")
+    for path in (run.last_weights, run.best_weights):
+        path.write_bytes(b"")
+    parser = argparse.ArgumentParser()
+    add_weights(parser)
+    words = ["first", "--runs-folder", str(tmp_path)]
+    assert weights_path(parser.parse_args(words))[0] == run.last_weights
+    assert weights_path(parser.parse_args([*words, "--best"]))[0] == run.best_weights
+
+
+@pytest.mark.parametrize(("words", "replace"), [([], False), (["--replace"], True)])
+def test_stored_weights_are_replaced_only_where_asked(monkeypatch, words, replace):
+    asked = []
+
+    def store(run, source, *, name, replace):
+        asked.append((run.name, source, name, replace))
+        return {"name": "x", "test_accuracy": 0.5, "test_accuracy_flip": 0.5}
+
+    make_run("first")
+    monkeypatch.setattr("wrn.storing.store", store)
+    monkeypatch.setattr("wrn.cli.runs.start_tensorflow", lambda: None)
+    assert (
+        main(["store", "first", "--name", "mine", "--data", "synthetic", *words]) == 0
+    )
+    assert asked == [("first", "synthetic", "mine", replace)]
+
+
+def test_a_run_resumes_with_no_other_recipe(capsys):
+    make_run("first", "stopped", config=CONFIG.with_recipe("fast", ()))
+    words = ["train", "--run", "first", "--resume", "--estimate", "--recipe"]
+    assert main([*words, "fast"]) == 0
+    capsys.readouterr()
+    assert main([*words, "paper"]) == 2
+    assert "recipe must be fast" in capsys.readouterr().err
+
+
+def test_notes_and_recipe_are_searched(tmp_path, capsys):
+    store = RunStore(tmp_path / "runs")
+    for name, recipe in (("one", "fast"), ("two", "paper")):
+        store.create(RunConfig().with_recipe(recipe, ()), name)
+    store.open("two").write_notes(Notes(text="Too hot\nby far"))
+
+    def listed(search):
+        words = ["runs", "--runs-folder", str(store.root), "--json"]
+        assert main([*words, "--search", search]) == 0
+        return {run["run"] for run in json.loads(capsys.readouterr().out)}
+
+    assert listed("FAST") == {"one"}
+    assert listed("too hot") == {"two"}
+
+
+def test_describe_writes_the_level_asked_for(tmp_path):
+    target = tmp_path / "graph.dot"
+    words = ["describe", "--depth", "10", "--widen-factor", "1", "--level", "blocks"]
+    assert main([*words, "--dot", str(target)]) == 0
+    assert "group1_block1" in target.read_text()
+    assert "group1_block1_conv1" not in target.read_text()
+
+
+def test_a_line_an_epoch_where_there_is_no_terminal(capsys):
+    shown = [("training", 1), ("testing", 1), ("testing", 1), ("testing", 2)]
+    with ProgressBar(quiet=False) as bar:
+        for phase, epoch in shown:
+            figures = {"steps": 3, "step": 3, "loss": 1.5, "accuracy": 0.25}
+            bar.show(Progress(phase=phase, epoch=epoch, epochs=2, **figures))
+    told = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert told == [f"epoch {n}/2 loss 1.5000 accuracy 25.00%" for n in (1, 2)]
