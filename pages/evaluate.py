@@ -26,7 +26,9 @@ with right:
 recognized = chosen and recognize(chosen)
 own_file = st.container()
 
-if st.button("Evaluate", type="primary", disabled=not recognized) and chosen:
+pressed = st.button("Evaluate", type="primary", disabled=not recognized)
+# Not others than those that stood there when the button was pressed.
+if pressed and chosen and not chosen.substitute:
     st.session_state[state.EVALUATED] = None
     progress = st.empty()
     try:

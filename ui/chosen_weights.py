@@ -22,6 +22,7 @@ class ChosenWeights:
         content: The bytes of an upload.
         card: What is known about stored weights.
         run: The run that they belong to.
+        substitute: Whether they stand where others were asked for that are gone.
     """
 
     label: str
@@ -30,6 +31,7 @@ class ChosenWeights:
     content: bytes | None = None
     card: Card | None = None
     run: Run | None = None
+    substitute: bool = False
 
     @contextmanager
     def file(self) -> Iterator[Path]:

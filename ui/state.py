@@ -30,7 +30,7 @@ COMPARED = "compared"
 #: The run that others were compared with last, and the number of that visit.
 COMPARISON = "comparison"
 CHOSEN_RUN = "chosen_run"
-#: Which runs the table lists, and the one that was deleted last.
+#: Which runs the table lists, and when the last was deleted that is deleted here.
 RUNS_SEARCH = "runs_search"
 RUNS_STATES = "runs_states"
 RUNS_ARCHIVED = "runs_archived"
@@ -46,6 +46,8 @@ BATCH_SIZE = "batch_size"
 GRAPH = "graph"
 
 # The Evaluate page: its widgets, and the last result.
+#: The weights that the box showed last.
+WEIGHTS_SHOWN = "weights_shown"
 UPLOAD = "upload"
 #: The uploaded weights: the box forgets them when something else is shown.
 UPLOADED = "uploaded"

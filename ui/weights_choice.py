@@ -1,5 +1,6 @@
 """Which weights: stored ones, those of a run, or a file that the person uploads."""
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,7 @@ def choose_weights() -> ChosenWeights | None:
     """
     files = _known_files()
     labels = [*files, UPLOAD]
-    _warn_of_a_stale_link(labels)
+    stale = _link_is_stale(labels)
     bring_back(state.WEIGHTS, options=labels)
     label = st.selectbox(
         "Weights",
@@ -42,8 +43,11 @@ def choose_weights() -> ChosenWeights | None:
         bind="query-params",
     )
     keep(state.WEIGHTS)
+    # Once it has been shown, it is what the person means.
+    substitute = stale and label != st.session_state.get(state.WEIGHTS_SHOWN)
+    st.session_state[state.WEIGHTS_SHOWN] = label
     if label != UPLOAD:
-        return files[label]
+        return dataclasses.replace(files[label], substitute=substitute)
     if not files:
         st.caption("There are no stored weights and no runs yet.")
     return _uploaded()
@@ -92,11 +96,13 @@ def _known_files() -> dict[str, ChosenWeights]:
     return {file.label: file for file in files}
 
 
-def _warn_of_a_stale_link(labels: list[str]) -> None:
+def _link_is_stale(labels: list[str]) -> bool:
     """Say so if a link names weights that are gone; the box shows others."""
     asked = st.query_params.get(state.WEIGHTS)
-    if asked is not None and asked not in labels:
-        st.warning(f"There are no weights called {literal(asked[:120])} here.")
+    if asked is None or asked in labels:
+        return False
+    st.warning(f"There are no weights called {literal(asked[:120])} here.")
+    return True
 
 
 def _uploaded() -> ChosenWeights | None:
