@@ -105,3 +105,11 @@ def test_a_line_an_epoch_where_there_is_no_terminal(capsys):
             bar.show(Progress(phase=phase, epoch=epoch, epochs=2, **figures))
     told = [line for line in capsys.readouterr().err.splitlines() if line]
     assert told == [f"epoch {n}/2 loss 1.5000 accuracy 25.00%" for n in (1, 2)]
+
+
+def test_networks_are_compared_in_the_order_asked_for(capsys):
+    words = ["describe", "--depth", "16", "--widen-factor", "2"]
+    assert main([*words, "--compare", "WRN-22-4"]) == 0
+    names, parameters, *_ = capsys.readouterr().out.splitlines()
+    assert names.split() == ["WRN-16-2", "WRN-22-4", "ratio"]
+    assert parameters.split() == ["Parameters", "691,674", "4,298,970", "6.22"]

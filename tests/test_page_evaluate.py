@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
 from tests import weight_files
@@ -394,3 +395,22 @@ def test_weights_that_are_gone_are_not_measured_as_others(open_page, models, ima
     # What the box shows now is measured.
     evaluate(app)
     assert metrics(app)
+
+
+def test_the_interval_is_wilsons(open_page, models, images):
+    write_weights(models / "ours.weights.h5")
+    shown = metrics(evaluate(open_page()))
+    hits = round(float(shown["Accuracy (synthetic)"].rstrip("%")) / 100 * len(images))
+    found = binomtest(hits, len(images)).proportion_ci(method="wilson")
+    assert shown["95% interval"] == f"{100 * found.low:.1f}–{found.high:.1%}"
+
+
+def test_least_sure_hits_come_first(open_page, models, images):
+    write_weights(models / "ours.weights.h5")
+    app = evaluate(open_page())
+    result = app.session_state["evaluated"].evaluation
+    app.segmented_control(key="gallery").set_value("Least sure hits").run()
+    right = result.probabilities.argmax(1) == images
+    sure = np.sort(result.probabilities.max(1)[right])[:24]
+    told = [element.value for element in app.markdown if "✓" in element.value]
+    assert [text.rsplit(" ", 1)[1] for text in told] == [f"{s:.0%}" for s in sure]

@@ -87,3 +87,20 @@ def test_an_evaluation_without_flip_says_nothing_of_it(page):
     )
     open_run(page, "first")
     assert "90.00% on 10 images (d)." in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("saved", "progress", "told"),
+    [
+        (True, {"epoch": 3, "epochs": 4}, "It goes on after epoch 2."),
+        (True, None, "It goes on where it was saved."),
+        (False, {"epoch": 3, "epochs": 4}, "It starts from the beginning"),
+    ],
+)
+def test_where_a_run_would_go_on(page, saved, progress, told):
+    run = make_run("first", "stopped", progress=progress)
+    run.last_weights.unlink(missing_ok=True)
+    if saved:
+        run.last_weights.write_bytes(b"weights")
+    open_run(page, "first")
+    assert told in text_of(page)
