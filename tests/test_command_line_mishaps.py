@@ -262,30 +262,21 @@ def test_a_package_that_is_missing_is_named():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-def test_the_first_signal_says_what_happens():
-    code = (
-        "import os, signal; from wrn.cli.process import catch_signals; "
-        "stopped = catch_signals(); os.kill(os.getpid(), signal.SIGTERM); "
-        "print(stopped)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.stdout == f"[{int(signal.SIGTERM)}]\n"
-    assert "stopping after this step" in done.stderr
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-def test_a_second_signal_breaks_off():
+@pytest.mark.parametrize(
+    ("signals", "printed"), [(1, f"[{int(signal.SIGTERM)}]"), (2, "broken off")]
+)
+def test_the_first_signal_says_what_happens_the_second_breaks_off(signals, printed):
     code = (
         "import os, signal\n"
         "from wrn.cli.process import catch_signals\n"
-        "catch_signals()\n"
+        "stopped = catch_signals()\n"
         "try:\n"
-        "    for _ in range(2): os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"    for _ in range({signals}): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print(stopped)\n"
         "except KeyboardInterrupt: print('broken off')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.stdout == "broken off\n"
+    assert done.stdout == f"{printed}\n"
+    assert "stopping after this step" in done.stderr

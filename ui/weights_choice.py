@@ -46,11 +46,10 @@ def choose_weights() -> ChosenWeights | None:
     # Once it has been shown, it is what the person means.
     substitute = stale and label != st.session_state.get(state.WEIGHTS_SHOWN)
     st.session_state[state.WEIGHTS_SHOWN] = label
-    if label != UPLOAD:
-        return dataclasses.replace(files[label], substitute=substitute)
     if not files:
         st.caption("There are no stored weights and no runs yet.")
-    return _uploaded()
+    chosen = _uploaded() if label == UPLOAD else files[label]
+    return chosen and dataclasses.replace(chosen, substitute=substitute)
 
 
 def recognize(chosen: ChosenWeights) -> dict[str, Any] | None:
