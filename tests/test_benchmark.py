@@ -4,10 +4,11 @@ import types
 
 import pytest
 
-from wrn import benchmark
+from wrn import benchmark, cli
 from wrn.architecture import describe
 from wrn.benchmark import rates
-from wrn.config import ModelConfig
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.errors import ConfigError
 
 
 def samples(speeds):
@@ -64,3 +65,92 @@ def test_steps_of_fit_are_timed_without_the_first_and_end_in_time(monkeypatch):
         stopped.append(clock.model.stop_training)
     assert stopped == [False, False, False, True]
     assert clock.steps_per_second() == pytest.approx(2.0)
+
+
+def test_each_figure_stands_under_its_name(wrn_16_2):
+    report = rates(samples([1.0]), wrn_16_2)
+    assert report["stock_keras_images_per_second"] == 300
+    assert report["training_images_per_second"] == 490
+    assert report["step_images_per_second"] == 500
+    assert report["inference_images_per_second"] == 1800
+    assert report["matrix_gflops"] == 420
+    assert report["convolution_gflops"] == 400
+    forward = 2 * wrn_16_2.multiply_adds
+    inference = report["ceiling_inference_images_per_second"]
+    assert inference == pytest.approx(400e9 / forward, abs=0.01)
+    # Forward, and back to the inputs and to the weights.
+    training = report["ceiling_training_images_per_second"]
+    assert training == pytest.approx(400e9 / (3 * forward), abs=0.01)
+    done = report["training_multiply_adds_per_second"]
+    assert done == pytest.approx(490 * 3 * wrn_16_2.multiply_adds, abs=1)
+
+
+def test_a_rate_is_the_amount_of_all_calls_by_the_second(monkeypatch):
+    now = iter([10.0, 10.0, 10.5, 12.0])
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(now))
+    assert benchmark._rate(lambda: None, 30.0) == 30.0
+
+
+def test_the_command_measures_what_it_is_asked_to(monkeypatch, capsys):
+    asked = []
+
+    def run(model, source, **others):
+        asked.append((model.name, source, others))
+        return {"name": model.name}
+
+    monkeypatch.setattr(benchmark, "run", run)
+    words = "benchmark --data synthetic --rounds 3 --batch-size 50"
+    assert cli.main([*words.split(), "--precision", "bfloat16"]) == 0
+    settings = {"batch_size": 50, "rounds": 3, "precision": "bfloat16"}
+    assert asked == [("WRN-16-2", "synthetic", settings)]
+    assert "WRN-16-2" in capsys.readouterr().out
+
+
+def test_no_rounds_and_too_large_batches_are_refused(monkeypatch, dataset):
+    monkeypatch.setattr(benchmark, "load_cached", lambda source: dataset)
+    monkeypatch.delattr(benchmark, "_ways")
+    model, count = ModelConfig(depth=10, widen_factor=1), len(dataset.train)
+    for batch_size, rounds, message in (
+        (10, 0, "rounds must be at least 1. Received: 0"),
+        (count + 1, 1, f"at most {count}, the number of training images"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            benchmark.run(
+                model,
+                "synthetic",
+                batch_size=batch_size,
+                rounds=rounds,
+                precision="float32",
+            )
+
+
+def test_the_training_that_is_timed_has_the_settings_measured(monkeypatch):
+    started = []
+
+    class Process:
+        def __init__(self, command, **others):
+            started.append(command)
+
+        def kill(self):
+            pass
+
+        def wait(self):
+            pass
+
+    monkeypatch.setattr(benchmark.subprocess, "Popen", Process)
+    monkeypatch.setattr(benchmark, "_wait_for_first_step", lambda *given: 1.5)
+    config = RunConfig(
+        model=ModelConfig(depth=10, widen_factor=3),
+        data=DataConfig(source="synthetic"),
+        train=TrainConfig(batch_size=50, precision="bfloat16"),
+    )
+    assert benchmark.seconds_to_first_step(config) == 1.5
+    (command,) = started
+    for option, value in (
+        ("--depth", "10"),
+        ("--widen-factor", "3"),
+        ("--data", "synthetic"),
+        ("--batch-size", "50"),
+        ("--precision", "bfloat16"),
+    ):
+        assert command[command.index(option) + 1] == value

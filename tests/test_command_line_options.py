@@ -2,16 +2,20 @@
 
 import argparse
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT
+from tests.page_weights import ANSWER, write_weights
 from tests.training_fakes import CONFIG, make_run
 from wrn.cli import main
 from wrn.cli.output import ProgressBar
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import RunConfig
-from wrn.data import sources
+from wrn.data import CLASS_NAMES, sources
 from wrn.evaluation import evaluate
 from wrn.restoring import load_weights
 from wrn.runs import Notes, RunStore
@@ -113,3 +117,67 @@ def test_networks_are_compared_in_the_order_asked_for(capsys):
     names, parameters, *_ = capsys.readouterr().out.splitlines()
     assert names.split() == ["WRN-16-2", "WRN-22-4", "ratio"]
     assert parameters.split() == ["Parameters", "691,674", "4,298,970", "6.22"]
+
+
+@pytest.mark.slow
+def test_pictures_are_classified_in_their_order(tmp_path, monkeypatch, capsys):
+    path = write_weights(tmp_path / "ours.weights.h5")
+    pictures = [str(tmp_path / name) for name in ("b.png", "a.png")]
+    for value, picture in zip((10, 200), pictures, strict=True):
+        Image.new("RGB", (32, 32), (value,) * 3).save(picture)
+    words = ["classify", str(path), *pictures]
+
+    def classify(classifier, images):
+        assert [image[0, 0, 0] for image in images] == [10, 200]
+        logits = classifier.logits(images)
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        return np.stack([shares[0], np.eye(10)[7]])
+
+    monkeypatch.setattr("wrn.explain.classify", classify)
+    assert main([*words, "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["pictures"]
+    assert (first["picture"], second["picture"]) == tuple(pictures)
+    best = first["top"][0]
+    assert best["class"] == CLASS_NAMES[ANSWER]
+    assert best["probability"] == pytest.approx(np.e / (np.e + 9), abs=1e-3)
+    assert second["top"][0] == {"class": CLASS_NAMES[7], "probability": 1.0}
+    assert [len(each["top"]) for each in (first, second)] == [5, 5]
+    assert main(words) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if pictures[1] in x)
+    assert f"{CLASS_NAMES[7]} 100.0%" in line
+
+
+@pytest.mark.parametrize(("options", "asked"), [([], 0), (["--diagnose"], 1)])
+def test_a_file_is_diagnosed_and_converted_as_asked(
+    tmp_path, monkeypatch, capsys, dataset, options, asked
+):
+    path = write_weights(tmp_path / "ours.weights.h5")
+    found, diagnosed, converted = SimpleNamespace(), [], []
+
+    def diagnose(*given, on_progress):
+        diagnosed.append(given)
+        return found
+
+    def convert(*given):
+        converted.append(given)
+        return {"name": "x", "written": str(given[1]), "notes": ["a note"]}
+
+    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
+    monkeypatch.setattr("wrn.diagnosis.diagnose", diagnose)
+    monkeypatch.setattr("wrn.converting.convert", convert)
+    new = tmp_path / "new.weights.h5"
+    words = ["convert", str(path), "--out", str(new), "--data", "synthetic", *options]
+    assert main([*words, "--quiet"]) == 0
+    assert diagnosed == asked * [(path, dataset)]
+    assert converted == [(path, new, found if asked else None)]
+    assert capsys.readouterr().out == f"x: written to {new}\n- a note\n"
+
+
+def test_inspect_tells_each_layer_and_its_shapes(capsys):
+    path = ROOT / "models" / "WRN-10-1.weights.h5"
+    assert main(["inspect", str(path)]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    # WRN-10-1 as `describe` counts it.
+    assert first.startswith("WRN-10-1: 77,850 parameters, 10 classes. ")
+    assert any(x.startswith("conv1 ") and x.endswith(" 3x3x3x16") for x in lines)
+    assert any(x.startswith("dense ") and x.endswith(" 64x10 10") for x in lines)

@@ -151,3 +151,22 @@ def test_operations_and_strengths_are_uniform_and_follow_from_the_seed():
 def test_whitened_images_cannot_be_distorted():
     with pytest.raises(ConfigError, match="trivial_augment must be off with gcn-zca"):
         DataConfig(preprocessing="gcn-zca", trivial_augment=True)
+
+
+@pytest.mark.parametrize("name", ["translate x", "translate y"])
+@pytest.mark.parametrize("side", [16, 32])
+def test_what_comes_in_is_gray_and_a_share_of_the_side(name, side):
+    black = tf.zeros((1, side, side, 3))
+    moved = distort(black, tf.constant([OPERATIONS.index(name)]), tf.constant([1.0]))
+    line = moved[0, 0, :, 0] if name.endswith("x") else moved[0, :, 0, 0]
+    # Ten pixels of 32; from outside comes about the mean of CIFAR-10.
+    inside = side - side * 10 // 32
+    np.testing.assert_allclose(line, inside * [0] + (side - inside) * [125], atol=1e-3)
+
+
+def test_autocontrast_stretches_faint_images_too():
+    faint = tf.constant(np.linspace(100, 110, 64).reshape(1, 8, 8, 1), tf.float32)
+    operation = tf.constant([OPERATIONS.index("autocontrast")])
+    clear = distort(tf.repeat(faint, 3, axis=3), operation, tf.constant([0.5]))
+    expected = np.linspace(0, 255, 64).reshape(8, 8)
+    np.testing.assert_allclose(clear[0, ..., 0], expected, atol=1e-2)

@@ -11,6 +11,7 @@ from wrn.explain import (
     first_filters,
     grad_cam,
     layers_with_maps,
+    stretched,
     top_classes,
 )
 from wrn.inference import Classifier
@@ -102,3 +103,8 @@ def test_feature_maps_are_the_layers_output(classifier):
 def test_a_layer_without_maps_is_refused(classifier):
     with pytest.raises(ConfigError, match="Received: head"):
         feature_maps(classifier, IMAGE, "head")
+
+
+def test_a_picture_of_one_value_is_black():
+    pictures = np.stack([np.zeros((4, 4)), np.full((4, 4), 7.0)]).astype(np.float32)
+    np.testing.assert_array_equal(stretched(pictures), np.zeros((2, 4, 4)))

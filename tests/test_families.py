@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests import keras_1, programs
+from tests import keras_1, programs, weight_files
 from tests.conftest import ROOT
 from wrn import weights
 from wrn.cli import main
@@ -309,3 +309,17 @@ def test_recorded_wiring_is_checked(tmp_path, source):
         changed = replace(file, metadata={**file.metadata, "wiring": wrong})
         with pytest.raises(WeightsError, match=message):
             weights.recognize(changed)
+
+
+def test_a_converted_file_still_tells_its_images_and_preprocessing(tmp_path):
+    told = {
+        "preprocessing": {"kind": "mean-std", "mean": [125] * 3, "std": [64] * 3},
+        "data": {"source": "CIFAR-10", "class_names": list("abcdefghij")},
+        "result": {"epochs": 3},
+    }
+    path, target = tmp_path / "weights.h5", tmp_path / "new.weights.h5"
+    layers = weight_files.wide_resnet(10, 1)
+    weight_files.write_weights_h5(path, layers, own_names=True, metadata=told)
+    convert(path, target)
+    found = weights.read(target).metadata
+    assert {name: found.get(name) for name in told} == {**told, "result": None}

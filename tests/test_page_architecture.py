@@ -214,3 +214,12 @@ print(sorted({"tensorflow", "keras", "pydot"} & set(sys.modules)))
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_network_beside_itself_has_a_column_of_its_own(page):
+    page.query_params["versus"] = "WRN-16-2"
+    page.run()
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("")
+    parameters = ["691,674", "691,674", "1×"]
+    assert list(table.loc["Parameters"]) == parameters

@@ -130,3 +130,68 @@ def test_enlarged_and_blended_have_the_side_that_is_asked_for():
     heat[2, 2] = 1
     warm = blended(image, heat, 128)
     assert warm[40, 40, 0] > warm[40, 40, 2] + 50
+
+
+def test_it_is_the_class_chosen_that_is_looked_for(page, monkeypatch):
+    asked = []
+
+    def grad_cam(classifier, image, number):
+        asked.append(number)
+        return np.zeros((8, 8), np.float32)
+
+    monkeypatch.setattr("wrn.explain.grad_cam", grad_cam)
+    app = classify(page)
+    app.selectbox(key="cam_class").set_value(CLASS_NAMES[7]).run()
+    assert not app.exception
+    assert asked == [ANSWER, 7]
+
+
+def test_of_many_channels_the_first_are_shown_and_all_counted(models):
+    def script(path):
+        from pathlib import Path
+
+        import numpy as np
+
+        from ui.chosen_weights import ChosenWeights
+        from ui.classification_view import show
+        from ui.picture_choice import Picture
+
+        image = np.zeros((32, 32, 3), np.uint8)
+        chosen = ChosenWeights("wide", "wide", path=Path(path))
+        show(chosen, Picture("a", lambda: (image, None)), ())
+
+    path = models / "wide.weights.h5"
+    layers = weight_files.wide_resnet(10, 2)
+    weight_files.write_weights_h5(path, layers, own_names=True)
+    app = AppTest.from_function(script, args=(str(path),), default_timeout=120).run()
+    app.selectbox(key="maps_layer").set_value("group3_block1_conv1").run()
+    assert not app.exception
+    assert "64 of 128 channels, 8×8 each" in text_of(app)
+
+
+def test_the_picture_shown_is_the_one_asked_for(page, dataset, monkeypatch):
+    seen = []
+
+    def classify_images(classifier, images):
+        seen.append(images)
+        return np.eye(10, dtype=np.float32)[:1]
+
+    monkeypatch.setattr("wrn.explain.classify", classify_images)
+    page.number_input(key="picture_number").set_value(2).run()
+    app = classify(page)
+    np.testing.assert_array_equal(seen[-1], dataset.test.images[2:3])
+    app.number_input(key="picture_number").set_value(len(dataset.test)).run()
+    assert not app.exception
+    assert f"below {len(dataset.test)}" in app.error[0].value
+
+
+def test_the_second_of_several_pictures_can_be_chosen(page):
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    files = []
+    for name in ("one", "two"):
+        file = io.BytesIO()
+        Image.new("RGB", (32, 32), "navy").save(file, "PNG")
+        files.append((f"{name}.png", file.getvalue(), "image/png"))
+    page.file_uploader(key="picture_files").set_value(files).run()
+    page.selectbox(key="picture_file").set_value(1).run()
+    assert "two.png, ours" in text_of(classify(page))

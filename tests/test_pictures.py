@@ -107,3 +107,25 @@ def test_ones_that_are_too_large_are_refused_before_they_are_decoded(monkeypatch
         read_picture(encoded(Image.new("RGB", (10, 10))))
     with pytest.raises(DataError, match="at most 50 MB"):
         read_picture(bytes(MAX_PICTURE_BYTES + 1))
+
+
+def test_deep_gray_is_scaled_from_its_darkest_to_its_brightest():
+    values = np.linspace(30_000, 40_000, 64 * 64).reshape(64, 64).astype("<u2")
+    picture = Image.frombytes("I;16", (64, 64), values.tobytes())
+    seen = read_picture(encoded(picture, "TIFF"))
+    assert seen.min() < 10
+    assert seen.max() > 245
+
+
+def test_a_jpeg_is_decoded_no_smaller_than_it_is_seen(pixels):
+    # Of 32 by 32 squares that are 4 pixels wide each is a pixel again.
+    large = Image.fromarray(pixels).resize((128, 128), Image.Resampling.NEAREST)
+    seen = read_picture(encoded(large, "JPEG", quality=95, subsampling=0))
+    assert np.abs(seen.astype(float) - pixels).mean() < 20
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "AVIF", "ICO"])
+def test_formats_of_cameras_phones_and_sites(kind):
+    picture = Image.new("RGB", (64, 48), (200, 40, 90))
+    seen = read_picture(encoded(picture, kind))
+    np.testing.assert_allclose(seen[16, 16], (200, 40, 90), atol=4)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.conftest import ROOT
 from wrn import cli
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.errors import ConfigError
@@ -137,3 +138,23 @@ def test_keras_2016_trains_and_keeps_its_graph(tmp_path):
     run = RunStore(tmp_path).open("old")
     assert run.status().state == "finished"
     assert "flatten" in (run.path / "architecture.dot").read_text()
+
+
+def test_where_it_computes_and_where_files_lie_are_no_changes():
+    config = RunConfig(
+        train=TrainConfig(
+            devices="cpu",
+            precision="bfloat16",
+            teacher="/home/somebody/large.weights.h5",
+        ),
+    )
+    (change,) = note(config, "paper").changed
+    assert change.startswith("teacher: ")
+    assert change.endswith(" → large.weights.h5")
+
+
+def test_fast_is_how_the_network_of_its_figure_was_trained():
+    card = json.loads((ROOT / "models" / "WRN-16-2.json").read_text())
+    for section, settings in recipe("fast").settings.items():
+        for name, value in settings.items():
+            assert card["settings"][section][name] == value

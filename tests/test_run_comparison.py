@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from tests.app_page import chart, open_page, open_run, text_of
-from tests.training_fakes import CONFIG, make_run
-from wrn.runs import RunStore
+from tests.app_page import chart, named_curves, open_page, open_run, text_of, values
+from tests.training_fakes import CONFIG, make_run, step_record
+from wrn.runs import RunStore, Status
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +88,38 @@ def test_damaged_runs_are_not_offered_for_comparison(page):
     open_run(page, "first")
     assert not page.exception
     assert not any(box.label == "Compare with" for box in page.multiselect)
+
+
+def test_a_first_epoch_that_has_not_ended_is_drawn(page):
+    make_run("first")
+    run = RunStore().create(CONFIG, "second")
+    run.record(step_record(1, 1))
+    run.write_status(Status(state="interrupted", progress={"step": 1, "steps": 4}))
+    run.release()
+    open_run(page, "first")
+    page.multiselect(key="compared_first").set_value(["second"]).run()
+    assert not page.exception
+    curves = named_curves(chart(page, "comparison"))
+    drawn = [values(c["x"]) for (name, _), c in curves.items() if name == "second"]
+    # One step of four is a quarter of an epoch.
+    assert [0.25] in [list(each) for each in drawn]
+
+
+def test_who_follows_a_link_without_runs_to_compare_compares_none(page):
+    for name in ("first", "second"):
+        make_run(name)
+    page.query_params["compared"] = "second"
+    open_run(page, "first")
+    assert page.multiselect(key="compared_first").value == ["second"]
+    # The browser's way back.
+    del page.query_params["compared"]
+    page.run()
+    assert page.multiselect(key="compared_first").value == []
+
+
+def test_equal_settings_are_said_to_be_equal(page):
+    for name in ("first", "second"):
+        make_run(name)
+    open_run(page, "first")
+    page.multiselect(key="compared_first").set_value(["second"]).run()
+    assert "All their settings are the same." in text_of(page)
