@@ -384,15 +384,19 @@ def test_a_whole_evaluation_was_not_stopped(open_page, models, images):
     assert "Stopped after" not in text_of(app)
 
 
-def test_weights_that_are_gone_are_not_measured_as_others(open_page, models, images):
+# The address names no weights where they are the first.
+@pytest.mark.parametrize(("linked", "gone"), [("b", "b"), (None, "a")])
+def test_weights_that_are_gone_are_not_measured_as_others(
+    open_page, models, images, linked, gone
+):
     for name in ("a", "b"):
         write_weights(models / f"{name}.weights.h5")
-    app = open_page("b")
+    app = open_page(linked)
     # Another person deletes them before the click.
-    (models / "b.weights.h5").unlink()
+    (models / f"{gone}.weights.h5").unlink()
     evaluate(app)
     assert not app.exception
-    assert "no weights called b" in app.warning[0].value
+    assert f"no weights called {gone}" in app.warning[0].value
     assert not app.metric
     # What the box shows now is measured.
     evaluate(app)

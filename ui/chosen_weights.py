@@ -22,7 +22,7 @@ class ChosenWeights:
         content: The bytes of an upload.
         card: What is known about stored weights.
         run: The run that they belong to.
-        substitute: Whether they stand where others were asked for that are gone.
+        substitute: Whether those that were shown in their place before are gone.
     """
 
     label: str

@@ -32,7 +32,11 @@ def choose_weights() -> ChosenWeights | None:
     """
     files = _known_files()
     labels = [*files, UPLOAD]
-    stale = _link_is_stale(labels)
+    shown = st.session_state.get(state.WEIGHTS_SHOWN)
+    substitute = shown is not None and shown not in labels
+    _warn_of_missing(
+        shown if substitute else st.query_params.get(state.WEIGHTS), labels
+    )
     bring_back(state.WEIGHTS, options=labels)
     label = st.selectbox(
         "Weights",
@@ -43,8 +47,6 @@ def choose_weights() -> ChosenWeights | None:
         bind="query-params",
     )
     keep(state.WEIGHTS)
-    # Once it has been shown, it is what the person means.
-    substitute = stale and label != st.session_state.get(state.WEIGHTS_SHOWN)
     st.session_state[state.WEIGHTS_SHOWN] = label
     if not files:
         st.caption("There are no stored weights and no runs yet.")
@@ -95,13 +97,10 @@ def _known_files() -> dict[str, ChosenWeights]:
     return {file.label: file for file in files}
 
 
-def _link_is_stale(labels: list[str]) -> bool:
-    """Say so if a link names weights that are gone; the box shows others."""
-    asked = st.query_params.get(state.WEIGHTS)
-    if asked is None or asked in labels:
-        return False
-    st.warning(f"There are no weights called {literal(asked[:120])} here.")
-    return True
+def _warn_of_missing(asked: str | None, labels: list[str]) -> None:
+    """Say so if weights are gone that were chosen or linked; the box shows others."""
+    if asked is not None and asked not in labels:
+        st.warning(f"There are no weights called {literal(asked[:120])} here.")
 
 
 def _uploaded() -> ChosenWeights | None:
