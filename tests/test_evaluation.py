@@ -360,6 +360,39 @@ def test_report_says_when_real_meets_synthetic(dataset, evaluation, metadata, no
     assert found["accuracy"] == pytest.approx(3 / 5)
 
 
+def test_report_says_when_the_classes_are_others_or_in_another_order(
+    dataset, evaluation
+):
+    names = list(dataset.class_names)
+    for known, noted in (
+        (names, ""),
+        (names[::-1], "classes truck, ship, "),
+        (["van", *names[1:]], "classes van, automobile, "),
+    ):
+        metadata = {"data": {"synthetic": True, "class_names": known}}
+        notes = report(loaded_with(metadata), dataset, evaluation, "")["notes"]
+        assert any("taught the classes" in note for note in notes) == bool(noted)
+        assert noted in " ".join(notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "comparable"),
+    [
+        ("CIFAR-10", True),
+        ("CIFAR-10 (JPEG)", True),
+        ("Images in CIFAR-10 format", False),
+        ("Images in Parquet", False),
+        ("Synthetic", False),
+    ],
+)
+def test_published_accuracies_stand_beside_those_of_cifar10(
+    dataset, evaluation, name, comparable
+):
+    images = dataclasses.replace(dataset, name=name)
+    known = LoadedWeights(ModelConfig(), None, CLASS_NAMES, (), {})
+    assert bool(report(known, images, evaluation, "")["published"]) == comparable
+
+
 def test_report_says_when_classes_are_missing(dataset):
     labels = np.arange(60) % 10
     test = Images(dataset.test.images, np.sort(labels))

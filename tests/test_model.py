@@ -9,6 +9,7 @@ from scipy.signal import correlate
 from wrn.architecture import describe
 from wrn.config import ModelConfig, TrainConfig, options
 from wrn.model import Dropout, build_model, dropout_seed
+from wrn.wiring import FAMILIES
 
 KINDS = {
     "input": keras.layers.InputLayer,
@@ -99,6 +100,44 @@ def forward(image, weights):
     features = bn_relu(x, "bn").mean(axis=(0, 1))
     kernel, bias = weights["dense"]
     return features @ kernel + bias
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5", "json"])
+@pytest.mark.parametrize("family", ["authors", "asmith26", "edward2-v1"])
+@pytest.mark.filterwarnings("ignore:.*HDF5 file")
+def test_a_whole_model_that_keras_saves_is_the_same_when_loaded(
+    tmp_path, random, family, ending
+):
+    config = ModelConfig(depth=10, widen_factor=1, dropout=0.3)
+    model = build_model(config, FAMILIES[family])
+    randomize(model, random)
+    if ending == "json":
+        again = keras.models.model_from_json(model.to_json())
+        again.set_weights(model.get_weights())
+    else:
+        model.save(tmp_path / f"whole.{ending}")
+        again = keras.models.load_model(tmp_path / f"whole.{ending}")
+    images = random.normal(0, 1, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_array_equal(
+        again(images, training=False), model(images, training=False)
+    )
+
+
+def test_a_frozen_network_keeps_its_statistics(random):
+    model = build_model(ModelConfig(depth=10, widen_factor=1))
+    randomize(model, random)
+    images = random.normal(0, 1, (8, 32, 32, 3)).astype(np.float32)
+    before, expected = model.get_weights(), model(images, training=False)
+    model.trainable = False
+    np.testing.assert_array_equal(model(images, training=True), expected)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    model.trainable = True
+    model(images, training=True)
+    assert any(
+        (one != other).any()
+        for one, other in zip(before, model.get_weights(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("widen_factor", [1, pytest.param(2, marks=pytest.mark.slow)])

@@ -7,8 +7,13 @@ import pytest
 
 from wrn.config import DataConfig, RunConfig
 from wrn.errors import ConfigError
-from wrn.origins import check_held_out, epochs_before, origin
-from wrn.restoring import trained_on
+from wrn.origins import (
+    check_held_out,
+    check_teachers,
+    epochs_before,
+    origin,
+    trained_on,
+)
 
 
 def config(validation=100):
@@ -103,6 +108,17 @@ def test_drawn_images_are_no_real_ones(dataset):
 def test_edited_files_are_refused_in_words(dataset, edited):
     with pytest.raises(ConfigError, match="tells of none"):
         check_held_out(config(), dataset, [{"file": "a", **edited}])
+
+
+def test_teachers_of_other_classes_are_refused(dataset):
+    names = list(dataset.class_names)
+    check_teachers(dataset, [told(dataset), told(dataset, class_names=names)])
+    for known in (names[::-1], ["van", *names[1:]], names[:3]):
+        origins = [told(dataset), told(dataset, "b.h5", class_names=known)]
+        with pytest.raises(
+            ConfigError, match=rf"Received: b.h5, which knows {known[0]}"
+        ):
+            check_teachers(dataset, origins)
 
 
 def test_a_name_that_a_file_gives_has_no_control_characters():

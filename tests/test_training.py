@@ -157,26 +157,6 @@ def test_weights_that_are_no_numbers_never_replace_a_checkpoint(
     assert train(small(), dataset, run).finished
 
 
-def test_loss_scaling_once_stood_before_the_optimizers_variables(store, dataset):
-    config = small(precision="float16")
-    whole = store.create(config, "whole")
-    train(config, dataset, whole)
-    run = store.create(config, "older")
-    asked = iter(range(1000))
-    train(config, dataset, run, should_stop=lambda: next(asked) == 3)
-    with h5py.File(run.last_weights, "r+") as file:
-        both = [
-            [group[str(index)][()] for index in range(len(group))]
-            for group in (file["training/loss_scaling"], file["optimizer/vars"])
-        ]
-        assert len(both[0]) == 4
-        del file["training/loss_scaling"], file["optimizer/vars"]
-        for index, value in enumerate([*both[0], *both[1]]):
-            file[f"optimizer/vars/{index}"] = value
-    assert train(config, dataset, run).finished
-    assert_same_arrays(whole.last_weights, run.last_weights)
-
-
 def test_a_checkpoint_of_other_settings_is_refused_in_one_line(store, dataset):
     run = store.create(small(epochs=1), "edited")
     train(run.config(), dataset, run)
@@ -224,6 +204,12 @@ def test_a_checkpoint_of_other_images_is_refused(store, dataset):
     other = replace(dataset, train=Images(*reordered))
     with pytest.raises(RunError, match="Received: one of other images"):
         train(run.config(), other, run)
+    # Those of each set sorted by class, their labels are alike.
+    renamed = replace(dataset, class_names=tuple("abcdefghij"))
+    with pytest.raises(
+        RunError, match=r"other images: it knows airplane, .*are of a, b"
+    ):
+        train(run.config(), renamed, run)
 
 
 def test_records_after_the_checkpoint_are_forgotten(store, dataset):

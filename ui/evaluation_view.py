@@ -120,7 +120,7 @@ def _metrics(result: Evaluated) -> None:
             "What the card beside the stored weights says, of all test images"
             + (" with test-time flip." if report["flip"] else "."),
         )
-    if report["published"] and not report["synthetic"]:
+    if report["published"]:
         best, *_ = report["published"]
         shown["Published"] = (
             f"{1 - best['test_error']:.2%}",

@@ -20,6 +20,7 @@ from wrn import weights
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.errors import DivergedError, RunError, WeightsError
+from wrn.origins import other_classes
 from wrn.preprocessing import Preprocessing, read_preprocessing
 from wrn.session import Session
 
@@ -191,6 +192,8 @@ def _check_same(
                 raise WeightsError(f"one with {name} {told[name]!r:.80}")
         if told.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
             raise WeightsError("one of other images")
+    if words := other_classes(metadata, dataset):
+        raise WeightsError(f"one of other images: it knows {words}")
 
 
 #: Settings that a training may go on with another value of, or that files do not tell.
@@ -224,22 +227,9 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
             raise WeightsError(f"it holds {stored.config.name}")
         with h5py.File(path) as content:
             state = State.from_json(content[_STATE][()].decode())
-            own_count = len(session.sgd.variables)
-            held = [
-                content[f"{_OPTIMIZER}/{index}"][()]
-                for index in range(max(own_count, len(content[_OPTIMIZER])))
-            ]
-            # Once the loss scaling's stood before the optimizer's.
-            scaling, variables = held[:-own_count], held[-own_count:]
-            if _SCALER in content:
-                scaling = [
-                    content[f"{_SCALER}/{i}"][()] for i in range(len(content[_SCALER]))
-                ]
-            own = [
-                content[f"{_OWN_WEIGHTS}/{index}"][()]
-                for index in range(len(session.model.weights))
-                if session.average
-            ]
+            variables = _in_order(content, _OPTIMIZER)
+            scaling = _in_order(content, _SCALER)
+            own = _in_order(content, _OWN_WEIGHTS)
         weights.fill(session.model, stored)
         if session.average:
             session.average.take(own)
@@ -250,6 +240,12 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
             for variable, value in zip(scaler, scaling, strict=True):
                 variable.assign(value)
     return state
+
+
+def _in_order(file: h5py.File, place: str) -> list[NDArray[Any]]:
+    """Return what `arrays` wrote one by one at a place; nothing if there is none."""
+    group = file.get(place, {})
+    return [group[str(index)][()] for index in range(len(group))]
 
 
 @contextmanager

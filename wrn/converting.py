@@ -84,4 +84,4 @@ def check_target(target: Path) -> None:
 
 
 #: What stays true of the weights.
-_KEPT = ("preprocessing", "data")
+_KEPT = ("preprocessing", "data", "train", "result", "commit", "initial", "teachers")

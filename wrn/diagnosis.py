@@ -46,7 +46,8 @@ ROUNDS = ((8, 400), (3, 1000))
 #: How many of the best are tried with the other padding, too.
 PADDED = 4
 
-#: Whitening is tried where the best of the first round gets no more right than this.
+#: Whitening is tried where the best of the first round gets no more right than this,
+#: or than what guessing alone might.
 WHITENING_BELOW = 0.5
 
 #: Training images that whitening is fitted on for a trial; the winner's on all.
@@ -140,7 +141,8 @@ def diagnose(
     kept = bench.round(_combinations(found, kinds, colours), FIRST_IMAGES)
     # Of fewer images than an image has values whitening makes no sense.
     whitens = not recorded and len(images) > images[0].size
-    if whitens and kept[0].accuracy <= WHITENING_BELOW:
+    classes = likeliest.config.classes
+    if whitens and kept[0].accuracy <= max(WHITENING_BELOW, least_accuracy(classes)):
         whitening = _whitening(images[order[:WHITENING_IMAGES]])
         bench.add(whitening)
         kinds |= whitening
@@ -278,12 +280,23 @@ def _settled(finalists: Sequence[Trial]) -> list[Trial]:
 
 def _is_chance(best: Trial, trials: int, classes: int) -> bool:
     """Whether the best of some trials is hardly better than guessing would be."""
-    if best.accuracy < LEAST_OVER_CHANCE / classes:
+    if best.accuracy < least_accuracy(classes):
         return True
     return (
         trials * binomial_tail(int(best.correct.sum()), len(best.correct), classes)
         > CHANCE
     )
+
+
+def least_accuracy(classes: int) -> float:
+    """Return the accuracy that trained weights must reach, a fraction of 1.
+
+    Args:
+        classes: At least 2. With two of them nothing is twice as good as guessing:
+            there it is half of what guessing leaves.
+    """
+    guessing = 1 / classes
+    return min(LEAST_OVER_CHANCE * guessing, (1 + guessing) / 2)
 
 
 def binomial_tail(hits: int, images: int, classes: int) -> float:

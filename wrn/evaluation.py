@@ -14,9 +14,9 @@ from wrn.calibration import Calibration, calibration
 from wrn.data import Dataset
 from wrn.errors import ConfigError
 from wrn.inference import Classifier, check_finite, cross_entropy, softmax
-from wrn.origins import epochs_trained
+from wrn.origins import epochs_trained, other_classes, trained_on
 from wrn.published import published
-from wrn.restoring import LoadedWeights, trained_on
+from wrn.restoring import LoadedWeights
 from wrn.runs import Run
 
 #: Quantile of the normal distribution for a two-sided 95% interval.
@@ -243,7 +243,9 @@ def report(
         "weights": weights,
         "epochs": epochs_trained(loaded.metadata),
         "precision": loaded.precision,
-        "published": [row.to_dict() for row in published(loaded.config)],
+        "published": [
+            row.to_dict() for row in published(loaded.config) if dataset.is_cifar10
+        ],
         "notes": [note for note in notes if note],
     }
 
@@ -264,7 +266,7 @@ def keep(run: Run, found: dict[str, Any]) -> None:
 
 
 def origin_note(metadata: dict[str, Any], dataset: Dataset) -> str:
-    """Say if weights were trained on other images than they are measured on.
+    """Say if weights were trained on other images or classes than they are measured on.
 
     Args:
         metadata: What their file says about itself.
@@ -281,6 +283,8 @@ def origin_note(metadata: dict[str, Any], dataset: Dataset) -> str:
             f"The weights were trained on {kinds[synthetic]} images and measured on "
             f"{kinds[dataset.synthetic]} ones, so a low accuracy is no surprise."
         )
+    if words := other_classes(metadata, dataset):
+        return f"The weights were taught the classes {words}."
     if (name := trained_on(metadata)) in ("", dataset.name):
         return ""
     return f"The weights were trained on {name} and measured on {dataset.name}."

@@ -28,7 +28,12 @@ from wrn.config import ModelConfig
 from wrn.own_keras import keras
 from wrn.wiring import AUTHORS, Wiring
 
+#: A file of a whole model names these classes as this project's own. Else Keras would
+#: take its own of the same names, which compute something else.
+_own = keras.saving.register_keras_serializable("wrn")
 
+
+@_own
 class Conv2D(keras.layers.Conv2D):
     """A convolution, padded by (kernel - 1) / 2 on every side."""
 
@@ -50,12 +55,14 @@ class Conv2D(keras.layers.Conv2D):
         return tf.nn.conv2d(padded, self.kernel, self.strides, padding="VALID")
 
 
+@_own
 class AsymmetricConv2D(Conv2D):
     """A convolution padded as TensorFlow's "same" is."""
 
     symmetric = False
 
 
+@_own
 class WindowAverage(keras.layers.Layer):
     """The average over an 8x8 window around every pixel, as far as it is inside."""
 
@@ -90,6 +97,7 @@ class WindowAverage(keras.layers.Layer):
 _FIRST_OF_WINDOW = {"flattened, tensorflow": -3, "flattened, theano": -7}
 
 
+@_own
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization over (batch, height, width) by the fused kernel.
 
@@ -100,7 +108,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """Normalize a (batch, height, width, channels) tensor."""
         # The kernel wants float32 scale and statistics beside 16-bit inputs.
         scale, offset = self.gamma.value, self.beta.value
-        if not training:
+        # As in Keras's own, a layer that is not to be trained keeps its statistics.
+        if not (training and self.trainable):
             return tf.compat.v1.nn.fused_batch_norm(
                 inputs,
                 scale,
@@ -142,6 +151,7 @@ def dropout_seed(seed: Any) -> Iterator[None]:
         _dropout_seed.reset(token)
 
 
+@_own
 class Dropout(keras.layers.Dropout):
     """Dropout whose mask is a function of the step, inside `dropout_seed`."""
 

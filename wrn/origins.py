@@ -1,4 +1,4 @@
-"""What a training's files tell of the networks that it began with or learned from."""
+"""What weight files tell of their training, and of those that it builds on."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +59,62 @@ def epochs_trained(metadata: Mapping[str, Any]) -> int | None:
     result = metadata.get("result")
     epochs = result.get("epochs") if isinstance(result, dict) else None
     return epochs if type(epochs) is int and 0 <= epochs < 2**31 else None
+
+
+def known_classes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes that weights were taught; none if unknown."""
+    data = metadata.get("data")
+    names = data.get("class_names") if isinstance(data, dict) else None
+    return _printable(names) if isinstance(names, list) else ()
+
+
+def trained_on(metadata: Mapping[str, Any]) -> str:
+    """Name the images that weights were trained on; empty if their file does not."""
+    data = metadata.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return printable(name, 100) if isinstance(name, str) else ""
+
+
+def other_classes(metadata: Mapping[str, Any], dataset: Dataset) -> str:
+    """Say which classes weights know, if not those of the images in their order.
+
+    Args:
+        metadata: As for `epochs_before`.
+        dataset: The images.
+
+    Returns:
+        Words that name both; empty if they are the same, or the file does not tell.
+    """
+    known, own = known_classes(metadata), _printable(dataset.class_names)
+    if known in ((), own):
+        return ""
+    return f"{_listed(known)}, where the images are of {_listed(own)}"
+
+
+def check_teachers(dataset: Dataset, origins: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse teachers that would teach the names of other classes.
+
+    Args:
+        dataset: The images of the training.
+        origins: Of its teachers.
+
+    Raises:
+        ConfigError: If one of them was taught other classes, or in another order.
+    """
+    for each in origins:
+        if words := other_classes(each, dataset):
+            raise ConfigError(
+                "teacher must know the classes of the images, in their order. "
+                f"Received: {printable(str(each.get('file')), 80)}, which knows {words}"
+            )
+
+
+def _printable(names: Sequence[object]) -> tuple[str, ...]:
+    return tuple(printable(str(name), 40) for name in names)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + ", …" * (len(names) > 10)
 
 
 def check_held_out(

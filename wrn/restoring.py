@@ -10,8 +10,8 @@ from wrn.data import CLASS_NAMES
 from wrn.devices import choose
 from wrn.inference import Classifier
 from wrn.model import build_model
+from wrn.origins import known_classes
 from wrn.preprocessing import MeanStd, Preprocessing, read_preprocessing
-from wrn.text import printable
 
 #: CIFAR-10's channel statistics as in the authors' code (train.lua, byte data).
 #: Used for weights that do not say what they were trained with.
@@ -104,17 +104,9 @@ def restore(
 
 def _class_names(metadata: dict[str, Any], classes: int) -> tuple[str, ...]:
     """Return the names stored with the weights, else CIFAR-10's, else numbers."""
-    data = metadata.get("data")
-    names = data.get("class_names") if isinstance(data, dict) else None
-    if isinstance(names, list) and len(names) == classes:
-        return tuple(printable(str(name), 40) for name in names)
+    names = known_classes(metadata)
+    if len(names) == classes:
+        return names
     if classes == len(CLASS_NAMES):
         return CLASS_NAMES
     return tuple(f"class {number}" for number in range(classes))
-
-
-def trained_on(metadata: dict[str, Any]) -> str:
-    """Name the images that weights were trained on; empty if their file does not."""
-    data = metadata.get("data")
-    name = data.get("name") if isinstance(data, dict) else None
-    return printable(name, 100) if isinstance(name, str) else ""

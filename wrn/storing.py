@@ -12,10 +12,11 @@ from wrn import naming, weights
 from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
-from wrn.evaluation import evaluate, origin_note
+from wrn.evaluation import check_classes, evaluate, origin_note
 from wrn.files import replace_file
+from wrn.origins import trained_on
 from wrn.recipes import RECIPES, note
-from wrn.restoring import load_weights, trained_on
+from wrn.restoring import load_weights
 from wrn.runs import Run, figure
 from wrn.stored import ENDING, card_path, models_folder
 
@@ -62,6 +63,7 @@ def store(
         )
     loaded = load_weights(run.last_weights)
     dataset = load_cached(source)
+    check_classes(loaded.config.classes, dataset)
     images, labels = dataset.test.images, dataset.test.labels
     plain, flipped = (
         evaluate(loaded.classifier, images, labels, flip=flip) for flip in (False, True)

@@ -25,7 +25,7 @@ from wrn.data import Dataset
 from wrn.devices import Devices, choose
 from wrn.errors import DivergedError, RunError
 from wrn.initial_weights import read_initial_weights
-from wrn.origins import check_held_out
+from wrn.origins import check_held_out, check_teachers
 from wrn.pace import Pace
 from wrn.randomness import image_order
 from wrn.schedule import drop_epochs, learning_rate
@@ -145,8 +145,9 @@ def train(
         ConfigError: If the batch cannot be shared evenly among the devices, or the
             data has another number of classes than the network, or the wiring takes
             full-size images only, or the initial weights are of another network, or
-            the teacher does not suit (`wrn.teacher_files.read_teachers`), or images
-            are held out that one of them may know (`wrn.origins.check_held_out`).
+            the teacher does not suit (`wrn.teacher_files.read_teachers`) or knows
+            other classes, or images are held out that one of them may know
+            (`wrn.origins.check_held_out`).
         DataError: If there are too few images.
         RunError: If the checkpoint is damaged or of other settings.
         WeightsError: If the file of the initial weights or of the teacher cannot be
@@ -202,6 +203,7 @@ class _Training:
                 "Received: other weight files than those its checkpoint tells of"
             )
         if not stored:
+            check_teachers(dataset, told)
             check_held_out(config, dataset, [origin, *told] if origin else told)
         self.session = Session(config, dataset, devices, fitted, initial, teachers)
         self.metadata: dict[str, Any] = {

@@ -89,7 +89,8 @@ def fresh_server(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return the machine's Chromium, else the one that Playwright installed."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    paths = map(shutil.which, ("chromium-headless-shell", "chromium"))
+    path = os.environ.get("CHROMIUM") or next(filter(None, paths), None)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=path, args=CHROMIUM_ARGUMENTS

@@ -28,7 +28,9 @@ def add(commands: Any) -> None:
         help="detail of the graph that is written (default: layers)",
     )
     parser.add_argument(
-        "--compare", metavar="NETWORK", help="a second network, such as WRN-28-10"
+        "--compare",
+        metavar="NETWORK",
+        help="a second network, such as WRN-28-10, of as many classes",
     )
     for kind in _KINDS:
         parser.add_argument(

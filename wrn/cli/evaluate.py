@@ -96,7 +96,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             f"{high:.2%}), loss {evaluation.loss:.4f}, calibration error "
             f"{evaluation.calibration.error:.2%}"
         )
-        for row in published(loaded.config) if not dataset.synthetic else ():
+        for row in published(loaded.config) if dataset.is_cifar10 else ():
             print(f"- Published: {row.test_accuracy:.2%} ({row})")
         for note in report["notes"]:
             print(f"- {note}")

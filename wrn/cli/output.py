@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wrn.errors import RunError
+from wrn.files import replace_file
 
 
 def print_json(report: Any) -> None:
@@ -44,7 +45,10 @@ def write(path: Path, content: bytes) -> None:
         RunError: If it cannot be written.
     """
     try:
-        path.write_bytes(content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a device, such as /dev/stdout
+        else:
+            replace_file(path.resolve(), content)
     except OSError as error:
         raise RunError(
             f"{path} must be a file that can be written. Received: {error.strerror}"

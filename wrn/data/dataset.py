@@ -93,6 +93,11 @@ class Dataset:
     synthetic: bool = False
     note: str = ""
 
+    @property
+    def is_cifar10(self) -> bool:
+        """Whether accuracies published for CIFAR-10 can stand beside those of these."""
+        return self.name.startswith("CIFAR-10")
+
     @cached_property
     def fingerprint(self) -> str:
         """Tells which training images there are, and in which order, by their labels.
