@@ -2,6 +2,7 @@
 
 import types
 
+import psutil
 import pytest
 
 from wrn import benchmark, cli
@@ -122,6 +123,39 @@ def test_no_rounds_and_too_large_batches_are_refused(monkeypatch, dataset):
                 rounds=rounds,
                 precision="float32",
             )
+
+
+def test_each_way_is_measured_in_turn_there_and_back(monkeypatch, dataset):
+    measured = []
+
+    def way(name, rate):
+        def measure():
+            measured.append(name)
+            return rate
+
+        return measure
+
+    once = samples([1.0])
+    ways = {name: way(name, *rates) for name, rates in once.items()}
+    monkeypatch.setattr(benchmark, "load_cached", lambda source: dataset)
+    monkeypatch.setattr(benchmark, "_ways", lambda *given: ways)
+    monkeypatch.setattr(benchmark, "seconds_to_first_step", lambda config: 1.5)
+    model = ModelConfig(depth=10, widen_factor=1)
+    # All images in one batch are not too many.
+    size = {"batch_size": len(dataset.train), "rounds": 2}
+    report = benchmark.run(model, "synthetic", **size, precision="float32")
+    names = list(ways)
+    # Once to warm up.
+    assert measured == names + names + names[::-1]
+    assert report["samples"] == {name: 2 * rates for name, rates in once.items()}
+    assert report["step_images_per_second"] == 500
+    assert report.items() >= size.items()
+    assert report["seconds_to_first_step"] == 1.5
+
+
+def test_peak_memory_is_in_bytes():
+    now = psutil.Process().memory_info().rss
+    assert now / 2 <= benchmark._peak_memory() < 100 * now
 
 
 def test_the_training_that_is_timed_has_the_settings_measured(monkeypatch):

@@ -10,7 +10,7 @@ import streamlit as st
 from tests.page_weights import empty_models, write_weights
 from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
-from ui.loading import inspect_weights, load_network
+from ui.loading import inspect_weights, load_diagnosis, load_network
 from ui.weights_choice import MEBIBYTE
 from wrn import weights
 from wrn.errors import WeightsError
@@ -60,6 +60,30 @@ def test_no_cache_keeps_an_upload(tmp_path):
     del chosen
     gc.collect()
     assert kept() is None
+
+
+def test_a_diagnosis_is_of_one_file_and_of_some_images(monkeypatch):
+    found = []
+
+    def diagnose(path, dataset, on_progress):
+        found.append((path.read_bytes(), dataset))
+        return len(found)
+
+    monkeypatch.setattr("wrn.diagnosis.diagnose", diagnose)
+    monkeypatch.setattr("ui.loading.source_version", lambda source: f"{source}, now")
+
+    def asked(content, source):
+        chosen = ChosenWeights("x.h5", f"SHA {content}", content=content)
+        return load_diagnosis(chosen, source, f"images of {source}")
+
+    assert asked(b"a", "one") == 1
+    assert asked(b"b", "one") == 2
+    assert asked(b"b", "two") == 3
+    # The last two are known.
+    assert (asked(b"b", "two"), asked(b"b", "one")) == (3, 2)
+    names = ["one", "one", "two"]
+    images = [f"images of {name}" for name in names]
+    assert found == list(zip([b"a", b"b", b"b"], images, strict=True))
 
 
 def test_upload_is_deleted_although_reading_it_fails(temporary):

@@ -132,6 +132,17 @@ def test_an_estimate_is_of_the_run_that_resumes(capsys):
     assert "depth must be" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("devices", "gpus"), [([], 1), (["--devices", "gpu:0,gpu:1"], 2)]
+)
+def test_an_estimate_is_for_the_devices_of_the_run_or_for_others(devices, gpus, capsys):
+    train = CONFIG.train.replace(devices="gpu:0")
+    make_run("first", config=dataclasses.replace(CONFIG, train=train))
+    words = ["train", "--run", "first", "--resume", "--estimate", "--json"]
+    assert main([*words, *devices]) == 0
+    assert json.loads(capsys.readouterr().out)["gpus"] == gpus
+
+
 def test_one_folder_that_may_not_be_looked_into_hides_no_run(monkeypatch, capsys):
     make_run("first")
     closed = make_run("closed").path

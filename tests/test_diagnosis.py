@@ -12,16 +12,17 @@ from tests.conftest import ROOT, real_images, stripes
 from tests.trainings import small
 from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
-from wrn import weights
+from wrn import diagnosis, weights
 from wrn.config import DataConfig
 from wrn.converting import convert
-from wrn.data import load_cached
+from wrn.data import Images, load_cached
 from wrn.diagnosis import FIRST_IMAGES, binomial_tail, diagnose
 from wrn.evaluation import evaluate
 from wrn.preprocessing import MeanStd, PerImage, PerPixel
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
 from wrn.training import train
+from wrn.trials import Trial, ranked
 
 pytestmark = pytest.mark.slow
 
@@ -210,6 +211,146 @@ def test_the_order_of_colours_is_found(tmp_path, bgr):
     shipped = weights.recognize(weights.read(source)).arrays["conv1"]["kernel"]
     got = found.loaded.classifier.model.get_layer("conv1").kernel
     np.testing.assert_array_equal(got, shipped)
+
+
+class ScriptedBench:
+    """Gives every combination the accuracy that a test says."""
+
+    def __init__(self, accuracy):
+        self.accuracy = accuracy
+        self.rounds = []
+
+    def __call__(self, images, precision, report):
+        self.images = images
+        return self
+
+    def add(self, kinds):
+        pass
+
+    def round(self, combinations, count):
+        self.rounds.append((count, combinations))
+        images = min(count, len(self.images))
+        right = [np.arange(images) < self.accuracy(c) * images for c in combinations]
+        return ranked(map(Trial, combinations, right))
+
+    def fitted(self, trial):
+        return dataclasses.replace(trial, misfit=0.0)
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    """A file of Keras 2, which tells little."""
+    layers = weight_files.wide_resnet(10, 1)
+    return weight_files.write_legacy(tmp_path / "untrained.h5", layers)
+
+
+def test_the_best_go_on_to_more_images_and_to_the_other_padding(
+    untrained, dataset, monkeypatch
+):
+    kinds = list(diagnosis._quick(dataset.train.images))
+
+    def accuracy(one):
+        return 0.9 - 0.1 * kinds.index(one.preprocessing) - 0.05 * one.bgr
+
+    bench = ScriptedBench(accuracy)
+    monkeypatch.setattr(diagnosis, "Bench", bench)
+    found = diagnose(untrained, dataset, "float32")
+    (few, every), (more, good), (most, best) = bench.rounds
+    assert (few, more, most) == (100, 400, 1000)
+    likeliest = sorted(every, key=accuracy, reverse=True)
+    assert good[:8] == likeliest[:8]
+    same = ("kernels", "statistics", "wiring", "preprocessing", "colours")
+    for one, other in zip(good[:4], good[8:], strict=True):
+        paddings = {each.words["padding"] for each in (one, other)}
+        assert paddings == {"all sides", "bottom, right"}
+        assert [one.words[key] for key in same] == [other.words[key] for key in same]
+    assert len(best) == 3
+    # Each is told once, the winner first; the images are all that there are.
+    assert len(found.trials) == len(every) + 4
+    assert found.trials[0].accuracy == 0.9
+    assert found.equals == sum(accuracy(one) == 0.9 for one in best) - 1
+    assert sorted(bench.images.labels) == sorted(dataset.train.labels)
+
+
+@pytest.mark.parametrize(("others", "whitens"), [(0.5, True), (0.51, False)])
+def test_whitening_is_tried_on_some_and_fitted_on_all(
+    untrained, dataset, monkeypatch, others, whitens
+):
+    """Where half of the images are not got right otherwise."""
+    # More than an image has values, sorted by class.
+    images = np.zeros((3100, 32, 32, 3), np.uint8)
+    labels = np.repeat(np.arange(10), 310)
+    images[..., 0] = labels[:, None, None]
+    fitted = []
+
+    class Whitening(PerImage):
+        @classmethod
+        def fit(cls, images):
+            fitted.append(images[:, 0, 0, 0])
+            return cls()
+
+    monkeypatch.setattr(diagnosis, "_WHITENINGS", {"whitened": Whitening})
+    monkeypatch.setattr(diagnosis, "WHITENING_IMAGES", 200)
+    bench = ScriptedBench(lambda c: 0.9 if c.preprocessing == "whitened" else others)
+    monkeypatch.setattr(diagnosis, "Bench", bench)
+    sorted_by_class = dataclasses.replace(dataset, train=Images(images, labels))
+    found = diagnose(untrained, sorted_by_class, "float32")
+    assert (found.inferred["preprocessing"] == "whitened") == whitens
+    if whitens:
+        some, all_of_them = fitted
+        assert len(some) == 200
+        assert len(np.unique(some)) == 10
+        np.testing.assert_array_equal(all_of_them, labels)
+    else:
+        assert fitted == []
+
+
+def test_images_are_preprocessed_as_the_table_says(random):
+    images = random.integers(0, 256, (9, 32, 32, 3)).astype(np.uint8)
+    mean, std = images.mean((0, 1, 2)), images.std((0, 1, 2))
+    kinds = diagnosis._quick(images)
+    for name, expected in (
+        ("mean and deviation of channels", (images - mean) / std),
+        ("0 to 1", images / 255),
+        ("0 to 1, less the mean", (images - mean) / 255),
+        ("-1 to 1", images / 127.5 - 1),
+        ("0 to 255", images),
+    ):
+        found = kinds[name].apply_to_all(images)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("only_one", "only_other", "alike"),
+    [(0, 0, True), (3, 0, True), (4, 0, False), (9, 3, True), (10, 2, False)],
+)
+def test_the_best_fit_wins_where_accuracy_may_be_chance(only_one, only_other, alike):
+    """By McNemar's test: a difference of two deviations, of the images that differ."""
+    both = [True] * 50
+    one = [True] * only_one + [False] * only_other + both
+    other = [False] * only_one + [True] * only_other + both
+    more_accurate, fits_better = (
+        Trial(None, np.array(right), misfit)
+        for right, misfit in ((one, 0.5), (other, 0.1))
+    )
+    first, _ = diagnosis._settled([more_accurate, fits_better])
+    assert (first is fits_better) == alike
+
+
+@pytest.mark.parametrize(
+    ("right", "images", "trials", "chance"),
+    [
+        # Once in 1,200 guesses.
+        (21, 100, 1, False),
+        (21, 100, 100, True),
+        # More than chance, and of no use.
+        (150, 1000, 1, True),
+        (250, 1000, 100, False),
+    ],
+)
+def test_the_best_of_many_may_be_a_lucky_guess(right, images, trials, chance):
+    best = Trial(None, np.arange(images) < right)
+    assert diagnosis._is_chance(best, trials, classes=10) == chance
 
 
 @pytest.mark.parametrize(

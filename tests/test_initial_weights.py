@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.teachers import write_teacher
 from tests.trainings import arrays, assert_same_arrays, small
 from wrn import storing, weights
 from wrn.config import ModelConfig
@@ -109,7 +110,18 @@ def test_weights_of_another_network_are_refused(store, dataset, first):
         train(wired, dataset, store.create(wired, "wired"))
 
 
+def test_classes_must_be_the_same_and_dropout_need_not(tmp_path):
+    path = tmp_path / "other.weights.h5"
+    config = small(dropout=0.0, initial_weights=str(path))
+    write_teacher(path, config.model.replace(dropout=0.3))
+    found, _ = read_initial_weights(config)
+    assert found.config.dropout == 0.3
+    write_teacher(path, config.model.replace(classes=100))
+    with pytest.raises(ConfigError, match=r"for 10 classes, .*for 100 classes"):
+        read_initial_weights(config)
+
+
 def test_a_missing_file_is_named(store, dataset, tmp_path):
     config = small(initial_weights=str(tmp_path / "none.h5"))
-    with pytest.raises(WeightsError, match=r"none\.h5"):
+    with pytest.raises(WeightsError, match=r"^initial_weights .*none\.h5"):
         train(config, dataset, store.create(config, "missing"))

@@ -347,6 +347,25 @@ def test_close_saves_and_leaves_the_run_interrupted(jobs, steps):
         jobs.submit(CONFIG)
 
 
+@pytest.mark.parametrize("end", ["finished", "failed"])
+def test_what_ends_by_itself_at_the_close_is_not_interrupted(jobs, monkeypatch, end):
+    begun = threading.Event()
+
+    def train(config, dataset, run, on_progress, should_stop, devices):
+        while not should_stop():
+            begun.set()
+        if end == "failed":
+            raise RunError("Nothing fits any more.")
+        return Outcome(True, 1, 0.5, 0.5, "test device")
+
+    monkeypatch.setattr(execution, "train", train)
+    monkeypatch.setattr(execution, "load_cached", lambda source: None)
+    jobs.submit(CONFIG, "one")
+    assert begun.wait(60)
+    jobs.close()
+    assert jobs.store.open("one").status().state == end
+
+
 def test_unknown_job_is_refused_in_words(jobs):
     with pytest.raises(RunError, match="Received: nobody"):
         jobs.stop("nobody")

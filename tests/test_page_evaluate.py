@@ -6,6 +6,7 @@ class 3 among the labels.
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,31 @@ def test_an_upload_is_there_until_it_is_removed(open_page, models, tmp_path):
     assert "uploaded" not in app.session_state
 
 
+def test_two_uploads_of_one_name_are_told_apart(open_page, tmp_path):
+    app = open_page("Upload a file")
+    for classes in (10, 100):
+        content = write_weights(tmp_path / "x.h5", classes).read_bytes()
+        app.file_uploader(key="upload").upload("x.h5", content).run()
+        assert f":gray[Classes]  \n{classes}" in text_of(app)
+
+
+def test_weights_in_the_place_of_others_are_read_anew(open_page, models):
+    path, sizes = models / "ours.weights.h5", set()
+    app = None
+    for second, name in enumerate(("Before", "Behind")):
+
+        def write(path, layers, name=name):
+            told = {"metadata": {"data": {"name": name}}, "own_names": True}
+            return weight_files.write_weights_h5(path, layers, **told)
+
+        write_weights(path, write=write)
+        os.utime(path, (second, second))
+        sizes.add(path.stat().st_size)
+        app = app.run() if app else open_page()
+        assert f":gray[Trained on]  \n{name}" in text_of(app)
+    assert len(sizes) == 1
+
+
 def downloads(app: AppTest) -> list[str]:
     return [button.label for button in app.download_button]
 
@@ -234,6 +260,30 @@ def test_upload_of_another_program_is_offered_as_an_own_file(
     for name, arrays in before.arrays.items():
         for role, array in arrays.items():
             np.testing.assert_array_equal(after.arrays[name][role], array)
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "random", "recorded"),
+    [("these", False, True), ("these", True, False), ("others", False, False)],
+)
+def test_what_was_found_out_of_these_very_weights_is_recorded(
+    evaluated, random, recorded
+):
+    def page(identity, random):
+        from types import SimpleNamespace
+
+        from ui.chosen_weights import ChosenWeights
+        from ui.converted_download import offer_converted
+
+        diagnosis = SimpleNamespace(random=random)
+        result = SimpleNamespace(identity=identity, diagnosis=diagnosis)
+        chosen = ChosenWeights("x.h5", "these", content=b"")
+        report = {"name": "WRN-10-1", "writer": "Keras 2.15.0"}
+        offer_converted(chosen, report, result)
+
+    settings = {"identity": evaluated, "random": random}
+    (button,) = AppTest.from_function(page, kwargs=settings).run().download_button
+    assert ("found out is recorded with it" in button.help) == recorded
 
 
 def test_stored_weights_are_not_offered_for_download(open_page, models):
@@ -345,7 +395,7 @@ def test_gallery_shows_the_images_of_a_pair_of_classes(open_page, models, images
     assert "There are none." in text_of(app)
 
 
-def test_a_stop_keeps_what_is_done(open_page, models, images, monkeypatch):
+def test_a_stop_keeps_what_is_done(open_page, images, monkeypatch):
     import wrn.evaluation
 
     whole = wrn.evaluation.evaluate_growing
@@ -356,13 +406,17 @@ def test_a_stop_keeps_what_is_done(open_page, models, images, monkeypatch):
         st.stop()
 
     monkeypatch.setattr(wrn.evaluation, "evaluate_growing", stopped)
-    write_weights(models / "ours.weights.h5")
-    app = evaluate(open_page()).run()
+    run = RunStore().create(RunConfig(), "mine")
+    run.release()
+    write_weights(run.last_weights)
+    app = evaluate(open_page("mine/last")).run()
     assert not app.exception
     assert f"Stopped after 30 of {len(images)} images" in text_of(app)
     expected = (images[:30] == ANSWER).mean()
     assert metrics(app)["Accuracy (synthetic)"] == f"{expected:.2%}"
     assert metrics(app)["Images"] == "30"
+    # The run keeps whole evaluations alone.
+    assert run.evaluation() is None
 
 
 def test_a_failure_leaves_no_result_of_other_weights(open_page, models, images):

@@ -19,6 +19,7 @@ from tests.training_fakes import CONFIG, DEVICE, make_run
 from ui import speed_measuring
 from wrn import estimate
 from wrn.data import CLASS_NAMES, sources
+from wrn.randomness import image_order
 from wrn.runs import RunStore
 
 pytestmark = pytest.mark.slow
@@ -104,8 +105,11 @@ def pictures(page: AppTest) -> list[str]:
     return [image.proto.imgs[0].alt for image in page.get("image")]
 
 
-def test_samples_are_shown_when_asked_for_and_follow_the_settings(page, small_source):
+def test_samples_are_shown_when_asked_for_and_follow_the_settings(
+    page, small_source, dataset
+):
     page.run()
+    seed = page.number_input(key="train_paper_seed").value
     page.selectbox(key="train_source").set_value("synthetic").run()
     assert "Show samples" in buttons(page)
     assert pictures(page) == []
@@ -113,7 +117,13 @@ def test_samples_are_shown_when_asked_for_and_follow_the_settings(page, small_so
     assert not page.exception
     first = pictures(page)
     assert len(first) == 16
-    assert set(first) <= set(CLASS_NAMES)
+    used = len(dataset.train) // 128 * 128
+    order = image_order(seed, 0, len(dataset.train), used)
+    labels = dataset.train.labels[order[:16]]
+    assert first == [CLASS_NAMES[label] for label in labels]
+    captions = [caption.value for caption in page.caption]
+    under = [text for text in captions if text.startswith(":small[")]
+    assert under == [f":small[{name}]" for name in first]
     # From now on they cost nothing: no button, and other settings show others.
     page.number_input(key="train_paper_seed").set_value(1).run()
     assert "Show samples" not in buttons(page)

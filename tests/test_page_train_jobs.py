@@ -1,6 +1,7 @@
 """Trainings on the Train page, without a browser: they only obey."""
 
 import pytest
+from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from tests.app_page import (
@@ -9,6 +10,7 @@ from tests.app_page import (
     metrics,
     named_curves,
     open_page,
+    open_run,
     text_of,
     values,
 )
@@ -102,6 +104,20 @@ def test_a_queued_training_is_moved_forward(page, training):
     assert values(curves["Train", "y"]["y"]) == pytest.approx([2 / 2, 2 / 3])
     assert values(curves["Test", "y2"]["x"]) == pytest.approx([1.0])
     assert values(curves["Test", "y2"]["y"]) == pytest.approx([0.4321])
+
+
+def test_a_run_that_waits_says_for_what(page, training):
+    RunStore().root.mkdir(parents=True)
+    with FileLock(RunStore().root / ".device.lock", thread_local=False):
+        manager().submit(CONFIG, "first")
+        page.run()
+        assert "It starts when another dashboard with these runs" in text_of(page)
+        assert not page.get("progress")
+    wait_for(lambda: training.done > 0)
+    manager().submit(CONFIG, "second")
+    runs = open_run(open_page("runs"), "second")
+    assert "It starts when the trainings before it have ended." in text_of(runs)
+    assert not runs.get("progress")
 
 
 def test_settings_of_the_form_reach_the_run(page, training):

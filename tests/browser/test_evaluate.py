@@ -224,3 +224,6 @@ def test_looks(page, server):
     expect(page.locator("svg.main-svg").first).to_be_visible()
     expect(page.locator(".st-key-images img")).to_have_count(24)
     looks(page, "evaluate", height=2000, narrow_height=3600)
+    # The cells are square: higher than wide, the narrow chart would be half empty.
+    matrix = page.get_by_role("figure", name=re.compile("true and predicted"))
+    assert matrix.bounding_box()["height"] < 1.2 * 390

@@ -46,7 +46,9 @@ def test_too_little_room_is_found_out_before_a_file_is_begun(
     with little_room(4 * model.count_params() + 2**20 + 99, monkeypatch):
         weights.save(path, model, {})
         before = path.read_bytes()
-        with pytest.raises(OSError, match=f"{words}: '{tmp_path}'"):
-            weights.save(path, model, {}, {"more": np.zeros(25, np.float32)})
+        for kind in ("extras", "preprocessing"):
+            more = {kind: {"more": np.zeros(25, np.float32)}}
+            with pytest.raises(OSError, match=f"{words}: '{tmp_path}'"):
+                weights.save(path, model, {}, **more)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
