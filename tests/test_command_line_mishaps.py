@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 
@@ -13,7 +14,8 @@ from tests.conftest import ROOT
 from tests.training_fakes import CONFIG, make_run
 from wrn import execution
 from wrn.cli import main
-from wrn.cli.output import ProgressBar
+from wrn.cli.output import ProgressBar, write
+from wrn.errors import RunError
 from wrn.execution import Execution
 from wrn.runs import RunStore
 from wrn.training import Outcome, Progress
@@ -222,6 +224,29 @@ def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell")
+def test_a_full_disk_leaves_the_file_that_was_there(tmp_path, monkeypatch):
+    there, new = tmp_path / "there.csv", tmp_path / "new.csv"
+    there.write_text("all of it")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    for path in (there, new):
+        with pytest.raises(RunError, match=r"can be written\. Received: No space left"):
+            write(path, b"half of")
+    assert {path.name for path in tmp_path.iterdir()} == {"there.csv"}
+    assert there.read_text() == "all of it"
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(os.devnull)
+    write(link, b"words")
+    assert link.is_symlink()
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
 @pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&-", "<&- 2>&-"])
 def test_closed_streams_are_no_error(streams):
     # What a command does to them before it loads TensorFlow, too.

@@ -354,6 +354,15 @@ def test_the_best_of_many_may_be_a_lucky_guess(right, images, trials, chance):
 
 
 @pytest.mark.parametrize(
+    ("classes", "least"), [(2, 0.75), (3, 2 / 3), (4, 0.5), (10, 0.2), (100, 0.02)]
+)
+def test_few_classes_leave_room_above_guessing(classes, least):
+    for right, chance in ((math.ceil(1000 * least) - 1, True), (976, False)):
+        best = Trial(None, np.arange(1000) < right)
+        assert diagnosis._is_chance(best, 1, classes) == chance
+
+
+@pytest.mark.parametrize(
     ("hits", "images", "classes"), [(0, 7, 10), (3, 20, 10), (20, 20, 2), (55, 100, 3)]
 )
 def test_probability_of_guessing(hits, images, classes):

@@ -69,6 +69,15 @@ def test_the_card_tells_what_was_trained_on_and_what_measured(
     assert card["note"].startswith("Few. The weights were trained on Synthetic and")
 
 
+def test_images_of_another_number_of_classes_are_refused(run, tmp_path, monkeypatch):
+    Execution(run).execute()
+    other = dataclasses.replace(load_cached("synthetic"), class_names=("a", "b"))
+    monkeypatch.setattr(storing, "load_cached", lambda source: other)
+    with pytest.raises(ConfigError, match=r"2 classes, as in Synthetic\. Received: 10"):
+        store(run, "others", folder=tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
 def test_the_card_compares_with_the_recipe_as_it_is_now(tmp_path):
     config = small(epochs=1)
     data = dataclasses.replace(config.data, limit=80)
