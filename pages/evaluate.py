@@ -45,4 +45,5 @@ if chosen and recognized:
     with own_file:
         offer_converted(chosen, recognized, result)
 if result:
-    show(result, said=recognized["notes"] if recognized else ())
+    notes = recognized["notes"] if recognized else ()
+    show(result, said=notes, chosen=chosen.identity if chosen else None)

@@ -8,6 +8,7 @@ from ui.run_comparison import compare
 from ui.run_deletion import delete_button, deleted_list, undo_line
 from ui.run_details import (
     downloads,
+    evaluate_button,
     files,
     last_evaluation,
     settings,
@@ -41,10 +42,11 @@ if row is None:
     st.stop()
 
 if row.config:
-    run_panel(jobs, row.run)
+    run_panel(jobs, row.run, epochs=True)
     last_evaluation(row.run)
     compare(row, rows)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="ways_on"):
+        evaluate_button(row.run)
         train_again_button(row.config)
         downloads(row.run)
     notes_form(row.run)

@@ -229,6 +229,14 @@ def test_train_and_test_have_fixed_colours_and_one_legend_entry_each():
         assert entries == ["Train", name]
 
 
+def test_the_accuracy_stands_in_the_legend_where_the_loss_was_never_a_number():
+    drawn = curves([{"epoch": 1, "test_accuracy": 0.1}])
+    entries = [
+        t.uid for t in charts.training_curves(drawn, "Test").data if t.showlegend
+    ]
+    assert entries == ["loss", "test_accuracy"]
+
+
 def test_no_points_yet_is_an_empty_figure_of_the_same_curves():
     empty = charts.training_curves(curves([]))
     full = charts.training_curves(curves([{"epoch": 1, "loss": 1.0}]))

@@ -93,6 +93,13 @@ def test_stored_weights_with_their_card(open_page, models, images):
     # Nothing was published about such images.
     assert "Published" not in metrics(app)
 
+    # A result that stays beside other weights says whose it is.
+    write_weights(models / "theirs.weights.h5")
+    assert "This result is of" not in text_of(app)
+    app.run()
+    app.selectbox(key="weights").set_value("theirs").run()
+    assert "This result is of ours. Press **Evaluate**" in text_of(app)
+
 
 @pytest.mark.parametrize(
     ("held_out", "label"),

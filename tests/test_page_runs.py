@@ -16,7 +16,14 @@ from tests.app_page import (
     text_of,
     values,
 )
-from tests.training_fakes import CONFIG, FakeTraining, make_run, wait_for
+from tests.training_fakes import (
+    CONFIG,
+    FakeTraining,
+    epoch_record,
+    make_run,
+    wait_for,
+)
+from ui import job_view
 from ui.text import percent
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.jobs import manager
@@ -287,10 +294,48 @@ def test_a_search_without_a_hit_shows_no_empty_table(page):
 
 def test_table_and_figures_round_alike(page):
     """Half a hundredth goes to the even neighbour, in Python as in the table."""
-    make_run("first", progress={"test_accuracy": 0.98125, "best_accuracy": 0.98125})
+    make_run("first").record(epoch_record(3, 2, 0.98125))
     open_run(page, "first")
     (shown,) = page.dataframe[0].value["Last"]
     assert f"{shown}%" == percent(0.98125)
+
+
+def test_the_table_has_the_accuracies_of_the_curve_whatever_the_status_tells(page):
+    make_run("diverged", "failed", progress=None)
+    page.run()
+    table = page.dataframe[0].value
+    assert (table["Last"].tolist(), table["Best"].tolist()) == ([55.0], [60.0])
+
+
+def test_the_last_weights_of_a_run_are_evaluated_from_its_page(page, monkeypatch):
+    make_run("first")
+    opened = []
+    monkeypatch.setattr(
+        "ui.run_details.open_page", lambda *arguments: opened.append(arguments)
+    )
+    open_run(page, "first")
+    page.button(key="evaluate_run").click().run()
+    assert opened == [("pages/evaluate.py", {"weights": "first/last"})]
+    RunStore().open("first").last_weights.unlink()
+    page.run()
+    assert page.button(key="evaluate_run").disabled
+
+
+def test_a_page_that_tells_epochs_is_drawn_anew_with_each(monkeypatch):
+    run = make_run("chosen")
+    jobs = manager()
+    for epoch in (3, 4):
+        progress = {"epoch": epoch, "epochs": 9}
+        status = dataclasses.replace(run.status(), state="running", progress=progress)
+        other = SimpleNamespace(name="other", state="running", status=status)
+        monkeypatch.setattr(jobs, "live", lambda other=other: [other])
+        seen = [job_view._outline(jobs, run, epochs=epochs) for epochs in (False, True)]
+        if epoch == 3:
+            before = seen
+    assert [one == other for one, other in zip(before, seen, strict=True)] == [
+        True,
+        False,
+    ]
 
 
 def test_networks_of_other_classes_are_trained_again_from_the_command_line(page):

@@ -5,9 +5,11 @@ its way back leads to the page without them first.
 """
 
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from ui import state
 
@@ -22,19 +24,33 @@ def arrive(page: str) -> None:
 def bring_back(*keys: str, options: Container[Any] | None = None) -> None:
     """On arrival give widgets the values they had before; called before they are drawn.
 
-    What the address says comes first. `keep` is called after it.
+    What the address says comes first, unless `keep` tries again: then it is what was
+    lost. `keep` is called after it.
 
     Args:
         keys: Keys of widgets that belong together; they are names of parameters, too.
         options: What can be chosen now; anything if `None`.
     """
-    if any(key in st.query_params for key in keys):
+    again = st.session_state.get(state.LOST) == keys
+    if not again and any(key in st.query_params for key in keys):
         return
+    texts = {}
     for key in keys:
-        value, visit = st.session_state.get(_kept(key), (None, _visit()))
-        if visit != _visit() and (options is None or value in options):
+        nothing = None, _visit(), None
+        value, visit, text = st.session_state.get(_kept(key), nothing)
+        # The way back within a page, to its address from before it had parameters.
+        within = text is not None and st.session_state.get(key) == value
+        wanted = again or within or visit != _visit()
+        if wanted and (options is None or value in options):
             st.session_state[key] = value
             st.session_state.setdefault(state.BROUGHT, {})[key] = value
+            if text is not None:
+                texts[key] = text
+    # All at once: each word of a widget's own would be a place in the history. Where
+    # widgets have the parameters already, it is left to them.
+    if texts:
+        with suppress(StreamlitAPIException):
+            st.query_params.update(texts)
 
 
 def keep(*keys: str) -> None:
@@ -42,14 +58,17 @@ def keep(*keys: str) -> None:
     brought = st.session_state.pop(state.BROUGHT, {})
     # A run that was broken off may have left those of another page.
     lost = any(key in brought and st.session_state[key] != brought[key] for key in keys)
-    if lost and st.session_state.get(state.RETRIED) != _visit():
+    if again := st.session_state.get(state.LOST) == keys:
+        st.session_state[state.LOST] = None
+    if lost and not again:
         # The browser's back button: Streamlit takes an address without parameters for
         # the wish to have its defaults. The next run, which is none of the browser's,
         # brings the values back; it is the last try.
-        st.session_state[state.RETRIED] = _visit()
+        st.session_state[state.LOST] = keys
         st.rerun()
     for key in keys:
-        st.session_state[_kept(key)] = (st.session_state[key], _visit())
+        text = st.query_params.get(key)
+        st.session_state[_kept(key)] = (st.session_state[key], _visit(), text)
 
 
 def open_page(file: str, parameters: Mapping[str, Any] | None = None) -> None:

@@ -13,7 +13,7 @@ from ui import charts, state
 from ui.diagnosis_view import show_diagnosis
 from ui.live_chart import live_chart
 from ui.pictures import enlarged
-from ui.text import literal
+from ui.text import literal, rounded
 from wrn.data import Images
 from wrn.pictures import data_address
 
@@ -51,15 +51,23 @@ class Evaluated:
     card_accuracy: float | None = None
 
 
-def show(result: Evaluated, said: Sequence[str] = ()) -> None:
+def show(
+    result: Evaluated, said: Sequence[str] = (), chosen: str | None = None
+) -> None:
     """Show a result.
 
     Args:
         result: The result.
         said: Notes that stand on the page already.
+        chosen: Identity of the weights that are chosen now, if any are.
     """
     report = result.report
     st.subheader(f"{report['name']} on {literal(report['data'])}")
+    if chosen not in (None, result.identity):
+        st.info(
+            f"This result is of {literal(report['weights'])}. Press **Evaluate** for "
+            "the weights that are chosen now."
+        )
     st.caption(
         f"{literal(report['weights'])}, {report['images']:,} test images in "
         f"{result.seconds:.1f} s, computed in {report['precision']}"
@@ -100,7 +108,7 @@ def _metrics(result: Evaluated) -> None:
             "would be. More images make it narrower.",
         ),
         "Loss": (
-            f"{report['loss']:.4f}",
+            rounded(report["loss"], 4),
             "Mean cross-entropy in nats. Guessing among ten classes has 2.3026.",
         ),
         "Calibration error": (
@@ -266,7 +274,8 @@ def _gallery(result: Evaluated) -> None:
                 st.image(
                     data_address(enlarged(result.images.images[index], ENLARGED_SIDE)),
                     width="stretch",
-                    alt=f"{true}, taken for {predicted}",
+                    alt=f"{true}, "
+                    + ("recognized" if true == predicted else f"taken for {predicted}"),
                 )
                 st.markdown(_verdict(true, predicted, probability))
 

@@ -45,11 +45,17 @@ def status_of(jobs: JobManager, run: Run) -> Status:
     return job.status if job and job.live else run.status()
 
 
-def run_panel(jobs: JobManager, run: Run) -> None:
-    """Show a run. While it lives the panel updates itself, and only itself."""
+def run_panel(jobs: JobManager, run: Run, *, epochs: bool = False) -> None:
+    """Show a run. While it lives the panel updates itself, and only itself.
+
+    Args:
+        jobs: All trainings of this program.
+        run: The run.
+        epochs: Whether the page around it depends on the epochs of trainings, too.
+    """
     try:
         config = run.config()
-        shown = _outline(jobs, run)
+        shown = _outline(jobs, run, epochs=epochs)
     except RunError as error:
         st.error(literal(str(error)))
         return
@@ -58,7 +64,7 @@ def run_panel(jobs: JobManager, run: Run) -> None:
     def panel() -> None:
         try:
             status = status_of(jobs, run)
-            changed = _outline(jobs, run) != shown
+            changed = _outline(jobs, run, epochs=epochs) != shown
         except RunError as error:
             st.error(literal(str(error)))
             return
@@ -70,7 +76,7 @@ def run_panel(jobs: JobManager, run: Run) -> None:
 
     panel()
     if not shown[0]:
-        watch(jobs)
+        watch(jobs, epochs=epochs)
 
 
 def _toast(name: str, state: str) -> None:
@@ -89,29 +95,30 @@ def watch(jobs: JobManager, *, epochs: bool = False) -> None:
         jobs: All trainings of this program.
         epochs: Whether to do so when a training ends an epoch, too.
     """
-
-    def look() -> tuple[object, ...]:
-        done = [run_view.epochs_done(job.status) for job in jobs.live() if epochs]
-        return *_states(jobs), *done
-
-    seen = look()
+    seen = _trainings(jobs, epochs=epochs)
 
     @st.fragment(run_every=POLL_SECONDS if seen else None)
     def watcher() -> None:
-        if look() != seen:
+        if _trainings(jobs, epochs=epochs) != seen:
             st.rerun()
 
     watcher()
 
 
-def _outline(jobs: JobManager, run: Run) -> tuple[bool, tuple[tuple[str, str], ...]]:
+def _outline(
+    jobs: JobManager, run: Run, *, epochs: bool
+) -> tuple[bool, tuple[tuple[str, str, int], ...]]:
     """Return what the page around the panel depends on."""
-    return status_of(jobs, run).state in LIVE_STATES, _states(jobs)
+    live = status_of(jobs, run).state in LIVE_STATES
+    return live, _trainings(jobs, epochs=epochs)
 
 
-def _states(jobs: JobManager) -> tuple[tuple[str, str], ...]:
-    """Return the trainings that run or wait, with their states."""
-    return tuple((job.name, job.state) for job in jobs.live())
+def _trainings(jobs: JobManager, *, epochs: bool) -> tuple[tuple[str, str, int], ...]:
+    """Return those that run or wait, with their states and, if asked for, epochs."""
+    return tuple(
+        (job.name, job.state, run_view.epochs_done(job.status) if epochs else 0)
+        for job in jobs.live()
+    )
 
 
 def _draw(jobs: JobManager, run: Run, config: RunConfig, status: Status) -> None:

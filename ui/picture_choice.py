@@ -45,7 +45,6 @@ def _test_image() -> Picture:
     number = right.number_input(
         "Number",
         min_value=0,
-        max_value=9_999,
         step=1,
         help="Which of the test images, from 0.",
         key=state.PICTURE_NUMBER,

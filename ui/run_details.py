@@ -7,6 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui import state
+from ui.address import open_page
 from ui.run_view import moment
 from ui.text import literal, percent
 from wrn.config import RunConfig
@@ -27,6 +29,17 @@ COLUMNS = (
 )
 
 
+def evaluate_button(run: Run) -> None:
+    """Offer to measure the last weights, which nobody chose by their accuracy."""
+    if st.button(
+        "Evaluate",
+        disabled=not run.last_weights.is_file(),
+        help="Opens the Evaluate page with the last weights of this run.",
+        key="evaluate_run",
+    ):
+        open_page("pages/evaluate.py", {state.WEIGHTS: f"{run.name}/last"})
+
+
 def downloads(run: Run) -> None:
     """Offer weights and curves as files."""
     texts = {
@@ -36,25 +49,24 @@ def downloads(run: Run) -> None:
             "Those it had when it ended or stopped, with what a resume needs.",
         ),
     }
-    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
-        for path, (label, help) in texts.items():
-            if path in run.weights:
-                st.download_button(
-                    label,
-                    path.read_bytes,
-                    f"{run.name}-{path.name}",
-                    "application/x-hdf5",
-                    help=help,
-                    on_click="ignore",
-                )
-        st.download_button(
-            "Metrics (CSV)",
-            lambda: metrics_csv(run),
-            f"{run.name}.csv",
-            "text/csv",
-            help="Loss, accuracy and learning rate of the curves.",
-            on_click="ignore",
-        )
+    for path, (label, help) in texts.items():
+        if path in run.weights:
+            st.download_button(
+                label,
+                path.read_bytes,
+                f"{run.name}-{path.name}",
+                "application/x-hdf5",
+                help=help,
+                on_click="ignore",
+            )
+    st.download_button(
+        "Metrics (CSV)",
+        lambda: metrics_csv(run),
+        f"{run.name}.csv",
+        "text/csv",
+        help="Loss, accuracy and learning rate of the curves.",
+        on_click="ignore",
+    )
 
 
 def metrics_csv(run: Run) -> str:

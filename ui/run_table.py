@@ -1,6 +1,7 @@
 """The table of all runs; the chosen one lives in the URL."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,7 +13,7 @@ from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.files import identity
 from wrn.jobs import JobManager
-from wrn.runs import Notes, Run, Status, figure, matches
+from wrn.runs import Notes, Run, Status, matches
 from wrn.text import duration
 
 HEIGHT = 320
@@ -132,6 +133,7 @@ def choose_row(rows: list[Row]) -> Row | None:
     st.dataframe(
         _columns(rows),
         column_config={
+            "Run": st.column_config.TextColumn(width=_width(names)),
             "Title": st.column_config.TextColumn(width=160),
             "Recipe": st.column_config.TextColumn(
                 help="With a star: some of its settings were changed.",
@@ -166,6 +168,14 @@ def choose_row(rows: list[Row]) -> Row | None:
     return rows[start[0]] if start else None
 
 
+def _width(names: Sequence[str]) -> int:
+    """Return the width in pixels that shows names, up to a limit, whole.
+
+    The table alone would leave out the few that are longer than the others.
+    """
+    return min(360, 24 + 8 * max(map(len, names)))
+
+
 def _percentage(fraction: float | None) -> float | None:
     """Return a number of percent: the column's own format would drop a last zero."""
     # Rounded as everywhere else: the browser rounds halves up.
@@ -198,7 +208,7 @@ def _columns(rows: list[Row]) -> dict[str, list[object]]:
 
 def _cells(row: Row, *, titled: bool) -> dict[str, object]:
     config, status = row.config, row.status
-    progress = status.progress if status else None
+    accuracies = _accuracies(row.run) if config else []
     return {
         "Run": row.run.name,
         **({"Title": row.notes.title} if titled else {}),
@@ -209,9 +219,9 @@ def _cells(row: Row, *, titled: bool) -> dict[str, object]:
         "Epochs": f"{run_view.epochs_done(status)} of {config.train.epochs}"
         if config and status
         else None,
-        "Accuracy": _accuracies(row.run) if config else None,
-        "Last": _percentage(figure(progress, "test_accuracy")),
-        "Best": _percentage(figure(progress, "best_accuracy")),
+        "Accuracy": accuracies if config else None,
+        "Last": _percentage(accuracies[-1] if accuracies else None),
+        "Best": _percentage(max(accuracies, default=None)),
         "Duration": duration(status.seconds) if status else None,
         "Started": run_view.moment(status.created) if status else None,
     }

@@ -14,7 +14,7 @@ from ui.charts import training_curves
 from ui.live_chart import live_chart
 from ui.records import curves
 from ui.state import LOG, LOG_LOSS, SMOOTHING
-from ui.text import literal, percent
+from ui.text import literal, percent, rounded
 from wrn.config import DataConfig, RunConfig
 from wrn.runs import LIVE_STATES, Run, Status, figure
 from wrn.text import duration
@@ -202,4 +202,4 @@ def _latest(status: Status, name: str, last: Mapping[str, Any], key: str) -> Any
 
 
 def _loss(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else rounded(value, 3)

@@ -8,9 +8,9 @@ Keys of widgets that are bound to the URL are also the names of its parameters:
 PAGE = "page"
 #: How many times a page was opened.
 VISIT = "visit"
-#: Values that widgets have been given on arrival, and the last visit that needed a
-#: second run for it.
-BROUGHT, RETRIED = "brought", "retried"
+#: Values that widgets have been given on arrival, and the keys of those that lost them
+#: and are given them again.
+BROUGHT, LOST = "brought", "lost"
 
 # Bound to the URL.
 DEPTH = "depth"

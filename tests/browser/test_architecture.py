@@ -210,6 +210,28 @@ def test_a_published_network_is_carried_over_to_train(start):
         )
 
 
+def test_the_way_back_from_train_leads_to_the_network_that_went_there(page, server):
+    visit(page, f"{server.url}/?depth=28&widen_factor=10")
+    wait_for_graph(page, "WRN-28-10")
+    press_button(page, "Train this network")
+    page.wait_for_url(re.compile(r"/train\?depth=28&widen_factor=10"))
+    settled(page)
+    page.go_back()
+    page.wait_for_url(re.compile(r"\?depth=28&widen_factor=10"))
+    if "/train?" in page.url:
+        # The page without parameters, which it has had for a moment on the way there.
+        settled(page)
+        depth = page.get_by_role("slider", name="Depth")
+        expect(depth).to_have_attribute("aria-valuetext", "28")
+        page.go_back()
+        page.wait_for_url(f"{server.url}/?depth=28&widen_factor=10")
+    expect(page.get_by_role("heading", name="Architecture", level=1)).to_be_visible()
+    wait_for_graph(page, "WRN-28-10")
+    settled(page)
+    expect(page).to_have_url(f"{server.url}/?depth=28&widen_factor=10")
+    expect(page).to_have_title("Architecture · Wide ResNets")
+
+
 def test_a_call_of_streamlit_that_comes_late_draws_nothing(page):
     page.set_content((ASSETS / "graph_view.html").read_text("utf-8"))
     networks = [

@@ -91,7 +91,10 @@ class Chart {
 
   resize() {
     // A chart in a closed tab has no size; it is drawn when the tab opens.
-    if (this.drawn && this.div.clientWidth) window.Plotly.Plots.resize(this.div);
+    if (!this.drawn || !this.div.clientWidth) return;
+    const { Plots, redraw } = window.Plotly;
+    // Else a legend that has other rows now stays where its old ones were.
+    Plots.resize(this.div).then(() => this.div.isConnected && redraw(this.div));
   }
 
   remove() {

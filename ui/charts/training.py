@@ -56,6 +56,9 @@ def training_curves(
         ("Train", "", {"color": TRAIN_COLOR, "width": 1.5}),
         (held_out, "test_", {"color": TEST_COLOR, "width": 2}),
     ):
+        loss, accuracy = (len(curves[prefix + q][0]) for q in ("loss", "accuracy"))
+        # A loss that was never a number has no curve to stand in the legend for both.
+        listed = "accuracy" if accuracy and not loss else "loss"
         for axis, quantity in (("y", "loss"), ("y2", "accuracy")):
             figure.add_trace(
                 _curve(
@@ -65,7 +68,7 @@ def training_curves(
                     f"{name} {quantity}",
                     name=name,
                     legendgroup=name,
-                    showlegend=axis == "y",
+                    showlegend=quantity == listed,
                     line=line,
                     uid=prefix + quantity,
                     limit=FAINT_POINTS if smoothing else POINTS_PER_CURVE,
@@ -162,7 +165,7 @@ def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
                     quantity,
                     axis,
                     f"{run} {label}",
-                    name=run,
+                    name=run if len(run) <= 40 else f"{run[:39]}…",
                     legendgroup=run,
                     showlegend=quantity == "test_loss",
                     line=line,
