@@ -271,6 +271,18 @@ def test_runs_compared_differ_in_colour_and_share_the_legend():
     assert trace(figure, "first/test_loss").line.dash is None
 
 
+def test_a_run_whose_loss_was_never_a_number_stands_in_the_legend():
+    runs = {
+        "one": curves([{"epoch": 1, "loss": 2.0, "test_accuracy": 0.1}]),
+        "two": curves([{"epoch": 1, "learning_rate": 0.1}]),
+        "three": curves([]),
+    }
+    figure = charts.compare_curves(runs, "test")
+    entries = [t.name for t in figure.data if t.showlegend]
+    assert entries == ["one", "two", "three"]
+    assert [len(t.x) for t in figure.data if t.showlegend] == [1, 1, 0]
+
+
 def test_more_runs_than_colours_are_drawn_all():
     runs = {str(i): curves([{"epoch": 1, "loss": 1.0}]) for i in range(11)}
     assert len({t.name for t in charts.compare_curves(runs, "test").data}) == 11

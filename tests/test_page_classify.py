@@ -195,3 +195,14 @@ def test_the_second_of_several_pictures_can_be_chosen(page):
     page.file_uploader(key="picture_files").set_value(files).run()
     page.selectbox(key="picture_file").set_value(1).run()
     assert "two.png, ours" in text_of(classify(page))
+
+    # A look at a test image, and they are still there, until they are removed.
+    page.button_group(key="picture_kind").set_value("A test image").run()
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    assert not page.file_uploader(key="picture_files").value
+    assert "Uploaded before: **2 pictures**" in text_of(page)
+    assert page.selectbox(key="picture_file").options == ["one.png", "two.png"]
+    assert "one.png, ours" in text_of(page)
+    page.button(key="remove_pictures").click().run()
+    assert "Uploaded before" not in text_of(page)
+    assert [b.disabled for b in page.button if b.label == "Classify"] == [True]

@@ -207,7 +207,7 @@ def test_an_upload_is_there_until_it_is_removed(open_page, models, tmp_path):
     app.switch_page("pages/evaluate.py").run()
     app.selectbox(key="weights").set_value("Upload a file").run()
     assert is_ready("Evaluate")
-    app.button(key="remove_upload").click().run()
+    app.button(key="remove_uploaded").click().run()
     assert not is_ready("Evaluate")
     assert "uploaded" not in app.session_state
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ui import state
 from ui.images_choice import choose_source
 from ui.loading import load_images
+from ui.uploads import forget, uploaded_before
 from wrn.errors import DataError
 from wrn.pictures import FORMATS, read_picture
 
@@ -73,9 +74,17 @@ def _own_picture() -> Picture | None:
         help="Any size. The square in the middle is what the network sees, in 32 by 32 "
         "pixels. Nothing leaves this machine.",
         key=state.PICTURE_FILES,
+        on_change=forget,
+        args=(state.PICTURES,),
     )
-    if not files:
-        return None
+    if files:
+        st.session_state[state.PICTURES] = files
+    else:
+        files = st.session_state.get(state.PICTURES)
+        if not files:
+            return None
+        names = files[0].name[:120] if len(files) == 1 else f"{len(files):,} pictures"
+        uploaded_before(state.PICTURES, names)
     number = 0
     if len(files) > 1:
         number = st.selectbox(

@@ -63,6 +63,8 @@ EVALUATED = "evaluated"
 PICTURE_KIND = "picture_kind"
 PICTURE_NUMBER = "picture_number"
 PICTURE_FILES = "picture_files"
+#: Those that were uploaded, though the box may be gone since.
+PICTURES = "pictures"
 PICTURE_FILE = "picture_file"
 CLASSIFYING = "classifying"
 CAM_CLASS = "cam_class"

@@ -12,6 +12,7 @@ from ui.address import bring_back, keep
 from ui.chosen_weights import ChosenWeights
 from ui.loading import inspect_weights
 from ui.text import literal
+from ui.uploads import forget, uploaded_before
 from wrn.errors import WeightsError
 from wrn.files import identity
 from wrn.runs import RunStore
@@ -111,10 +112,15 @@ def _uploaded() -> ChosenWeights | None:
         help="Written by any Keras, 0.3 to 3, or by this program. It is read as plain "
         "numbers and never run. Nothing leaves this machine.",
         key=state.UPLOAD,
-        on_change=_forget_upload,
+        on_change=forget,
+        args=(state.UPLOADED,),
     )
     if upload is None:
-        return _uploaded_before()
+        # The box may have been gone since.
+        before: ChosenWeights | None = st.session_state.get(state.UPLOADED)
+        if before:
+            uploaded_before(state.UPLOADED, before.label)
+        return before
     # Checked here too: the browser's own check is not to be relied on.
     if upload.size > limit:
         st.error(
@@ -128,20 +134,6 @@ def _uploaded() -> ChosenWeights | None:
     chosen = ChosenWeights(upload.name[:120], identity, content=content)
     st.session_state[state.UPLOADED] = chosen
     return chosen
-
-
-def _uploaded_before() -> ChosenWeights | None:
-    """Return what was uploaded, though the box has been gone since and is empty now."""
-    chosen: ChosenWeights | None = st.session_state.get(state.UPLOADED)
-    if chosen:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Uploaded before: **{literal(chosen.label)}**", width="content")
-            st.button("Remove", on_click=_forget_upload, key="remove_upload")
-    return chosen
-
-
-def _forget_upload() -> None:
-    st.session_state.pop(state.UPLOADED, None)
 
 
 def _facts(report: Mapping[str, Any]) -> dict[str, str]:

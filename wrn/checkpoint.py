@@ -225,7 +225,7 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
         stored = weights.recognize(file)
         if stored.config.name != session.config.model.name:
             raise WeightsError(f"it holds {stored.config.name}")
-        with h5py.File(path) as content:
+        with h5py.File(path, locking=False) as content:
             state = State.from_json(content[_STATE][()].decode())
             variables = _in_order(content, _OPTIMIZER)
             scaling = _in_order(content, _SCALER)

@@ -132,6 +132,10 @@ def smoothed(y: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
     return averages
 
 
+#: What stands for a run in the legend: the first of these that was ever a number.
+_LISTED = ("test_loss", "test_accuracy", "loss", "accuracy", "learning_rate")
+
+
 def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
     """Draw the curves of several runs over each other, one colour a run.
 
@@ -152,6 +156,7 @@ def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
     ):
         solid: dict[str, Any] = {"color": color, "width": 2}
         dotted: dict[str, Any] = {"color": color, "width": 1.5, "dash": "dot"}
+        listed = next((each for each in _LISTED if len(curves[each][0])), _LISTED[0])
         for quantity, axis, label, line in (
             ("test_loss", "y", f"{held_out} loss", solid),
             ("loss", "y", "train loss", dotted),
@@ -167,7 +172,7 @@ def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
                     f"{run} {label}",
                     name=run if len(run) <= 40 else f"{run[:39]}…",
                     legendgroup=run,
-                    showlegend=quantity == "test_loss",
+                    showlegend=quantity == listed,
                     line=line,
                     uid=f"{run}/{quantity}",
                 )

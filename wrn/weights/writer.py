@@ -62,7 +62,9 @@ def save(
     try:
         _check_room(temporary, needed_bytes)
         model.save_weights(temporary)
-        with h5py.File(temporary, "r+") as file:
+        # A process that was started meanwhile has this one's files open, and with them
+        # the lock of what was closed here, until it runs its program.
+        with h5py.File(temporary, "r+", locking=False) as file:
             file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
             for name, array in (extras or {}).items():
                 file[name] = array
