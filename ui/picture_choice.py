@@ -80,7 +80,7 @@ def _own_picture() -> Picture | None:
     if files:
         st.session_state[state.PICTURES] = files
     else:
-        files = st.session_state.get(state.PICTURES)
+        files = st.session_state.get(state.PICTURES, [])
         if not files:
             return None
         names = files[0].name[:120] if len(files) == 1 else f"{len(files):,} pictures"
