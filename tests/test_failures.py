@@ -28,9 +28,9 @@ class ResourceExhaustedError(Exception):
 @pytest.mark.parametrize(
     ("error", "cause", "advice"),
     [
-        (MemoryError(), "out of memory", "batch_size 256 in place of 512"),
-        (ResourceExhaustedError("OOM"), "out of memory", "widen_factor below 10"),
-        (DivergedError("It is nan."), "It is nan.", "learning_rate below 30"),
+        (MemoryError(), "out of memory", "batch size of 256, not 512"),
+        (ResourceExhaustedError("OOM"), "out of memory", "widen factor below 10"),
+        (DivergedError("It is nan."), "It is nan.", "learning rate below 30"),
         (DataError("None there."), "None there.", "another source than /nowhere"),
         (WeightsError("Not read."), "Not read.", "another file"),
         (ConfigError("depth is odd"), "depth is odd", "another value of the setting"),
@@ -54,4 +54,4 @@ def test_failures(error, cause, advice):
 
 
 def test_settings_that_cannot_be_read_are_no_second_failure():
-    assert "batch_size 64 in place of 128" in explain(MemoryError()).advice
+    assert "batch size of 64, not 128" in explain(MemoryError()).advice

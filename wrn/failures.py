@@ -47,13 +47,13 @@ def _advice(error: BaseException, config: RunConfig) -> str:
     if _out_of_memory(error):
         half = max(1, train.batch_size // 2)
         return (
-            f"Train again with batch_size {half} in place of {train.batch_size}, or "
-            f"with a widen_factor below {config.model.widen_factor}; both need less. "
+            f"Train again with a batch size of {half}, not {train.batch_size}, or "
+            f"with a widen factor below {config.model.widen_factor}; both need less. "
             "The Train page estimates the memory before a training starts."
         )
     if isinstance(error, DivergedError):
         return (
-            f"Train again with a learning_rate below {train.learning_rate:g}: a tenth "
+            f"Train again with a learning rate below {train.learning_rate:g}: a tenth "
             "of it is a good start."
         )
     if isinstance(error, DataError):
