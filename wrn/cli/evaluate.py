@@ -10,7 +10,7 @@ from wrn.cli.output import Bar, check_writable, print_json, print_table, write
 from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import DataConfig, TrainConfig
-from wrn.published import published
+from wrn.published import Published
 from wrn.text import encodable
 
 #: Rows of the table of what was tried.
@@ -96,7 +96,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             f"{high:.2%}), loss {evaluation.loss:.4f}, calibration error "
             f"{evaluation.calibration.error:.2%}"
         )
-        for row in published(loaded.config) if dataset.is_cifar10 else ():
+        for row in (Published(**told) for told in report["published"]):
             print(f"- Published: {row.test_accuracy:.2%} ({row})")
         for note in report["notes"]:
             print(f"- {note}")
