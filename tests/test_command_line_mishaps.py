@@ -223,7 +223,6 @@ def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys):
     assert said == "wrn: No space left on device: somewhere\n"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell")
 def test_a_full_disk_leaves_the_file_that_was_there(tmp_path, monkeypatch):
     there, new = tmp_path / "there.csv", tmp_path / "new.csv"
     there.write_text("all of it")
@@ -239,6 +238,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(tmp_path, monkeypatch):
     assert there.read_text() == "all of it"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such device")
 def test_a_device_is_written_to_and_not_replaced(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(os.devnull)
@@ -247,6 +247,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path):
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell")
 @pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&-", "<&- 2>&-"])
 def test_closed_streams_are_no_error(streams):
     # What a command does to them before it loads TensorFlow, too.
