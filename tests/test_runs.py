@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from tests.conftest import ROOT
-from wrn.config import RunConfig
+from wrn.config import ModelConfig, RunConfig
 from wrn.errors import RunError
 from wrn.runs import Notes, Run, RunStore, Status
 from wrn.runs.store import KEPT_SECONDS
@@ -55,6 +56,45 @@ def test_taken_name_is_refused(store):
     store.create(RunConfig(), "twice")
     with pytest.raises(RunError, match="twice, which exists"):
         store.create(RunConfig(), "twice")
+
+
+def test_run_that_failed_before_its_first_step_makes_way_for_another_try(store):
+    failed = store.create(RunConfig(), "again")
+    failed.write_status(replace(failed.status(), state="failed"))
+    failed.release()
+    wider = RunConfig(model=ModelConfig(widen_factor=4))
+    assert store.create(wider, "again").config() == wider
+    assert list(store.deleted()) == ["again"]
+
+
+def _steps(run):
+    run.record({"kind": "step", "epoch": 1, "step": 1})
+
+
+def _keeps_weights(run):
+    run.write_file(run.last_weights.name, b"weights")
+
+
+def _damages_its_status(run):
+    (run.path / "status.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("state", "what_happens"),
+    [
+        ("failed", _steps),
+        ("failed", _keeps_weights),
+        ("failed", _damages_its_status),
+        ("stopped", lambda run: None),
+    ],
+)
+def test_run_that_holds_anything_keeps_its_name(store, state, what_happens):
+    run = store.create(RunConfig(), "kept")
+    run.write_status(replace(run.status(), state=state))
+    what_happens(run)
+    run.release()
+    with pytest.raises(RunError, match="kept, which exists"):
+        store.create(RunConfig(), "kept")
 
 
 def test_folder_that_is_a_file_is_refused(tmp_path):

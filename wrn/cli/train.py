@@ -21,7 +21,12 @@ _FREE_ON_RESUME = ("runs_folder", "devices", "source")
 def add(commands: Any) -> None:
     """Add the command."""
     parser = command(commands, "train", _train, "train a network")
-    parser.add_argument("--run", metavar="NAME", help="name of the run's folder")
+    parser.add_argument(
+        "--run",
+        metavar="NAME",
+        help="name of the run's folder; a new run may have the name of one that failed "
+        "before its first step, which is deleted",
+    )
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run named by --run"
     )

@@ -40,7 +40,8 @@ class RunStore:
 
         Args:
             config: Its settings.
-            name: Its name; by default the network's and the time.
+            name: Its name; by default the network's and the time. A run of that name
+                which failed before its first step is deleted, as by `delete`.
 
         Returns:
             The run, in state `queued`.
@@ -72,11 +73,22 @@ class RunStore:
                 if not os.path.lexists(path):
                     raise self._not_writable(error) from None
                 # A name that nobody chose can be another one.
-                if name:
+                if name and not self._cleared(name):
                     raise RunError(
                         "A new run must have a name of its own. "
                         f"Received: {name}, which exists"
                     ) from None
+
+    def _cleared(self, name: str) -> bool:
+        """Put away a run that failed before it learned anything, for another try."""
+        try:
+            run = self.open(name)
+            if run.status().state != "failed" or run.metrics() or run.weights:
+                return False
+            self.delete(name)
+        except RunError:
+            return False
+        return True
 
     def open(self, name: str) -> Run:
         """Find a run by its name.
