@@ -53,6 +53,7 @@ def test_settings_from_before_there_was_a_choice_of_devices():
 
 
 TWO = {"worker": ["a:1", "b:1"]}
+FIRST = {"task": {"type": "worker", "index": 0}}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,16 @@ def test_without_tf_config_there_are_no_others():
         json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 2}}),
         json.dumps({"cluster": TWO, "task": {"type": "ps", "index": 0}}),
         json.dumps({"cluster": [], "task": {}}),
+        json.dumps({"cluster": {"workers": ["a:1", "b:1"]}, **FIRST}),
+        json.dumps({"cluster": {"master": ["a:1"], "worker": ["b:1"]}, **FIRST}),
+        json.dumps({"cluster": {"ps": ["a:1"], "worker": ["b:1"]}, **FIRST}),
+        json.dumps({"cluster": {"chief": ["a:1", "b:1"], **TWO}, **FIRST}),
+        json.dumps({"cluster": {"worker": ["a", "b"]}, **FIRST}),
+        json.dumps({"cluster": {"worker": ["a:0", "b:1"]}, **FIRST}),
+        json.dumps({"cluster": {"worker": ["a:1", "b:65536"]}, **FIRST}),
+        json.dumps({"cluster": {"worker": ["a:1", "http://b:1"]}, **FIRST}),
+        json.dumps({"cluster": {"worker": ["a:1", "a:1"]}, **FIRST}),
+        json.dumps({"cluster": {"worker": ["a:1", 2]}, **FIRST}),
         json.dumps({"cluster": {"worker": "a:1"}, "task": {"type": "worker"}}),
         json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 0.5}}),
         json.dumps({"cluster": TWO, "task": {"type": "worker", "index": True}}),
