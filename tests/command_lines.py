@@ -21,15 +21,18 @@ SETTINGS = (
 PATIENCE = 900
 
 # What a process does beside the command line: it splits the CPU in two, tells its
-# weights after each measurement, or is hit by a signal before a step.
+# weights after each measurement, is hit by a signal before a step, or has images of
+# its own.
 PROCESS = """
 import os, sys
+from dataclasses import replace
 import numpy as np
 import tensorflow as tf
-from wrn import cli
+from wrn import cli, workers
+from wrn.data import load_cached
 from wrn.session import Session
 
-logical, dump, struck_at, signal = sys.argv[1:5]
+logical, dump, struck_at, signal, inverted = sys.argv[1:6]
 if int(logical) > 1:
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],
@@ -55,12 +58,21 @@ def step_or_strike(self, number, *arguments):
         os.kill(os.getpid(), int(signal))
     return step(self, number, *arguments)
 
+def load_inverted(source):
+    dataset = load_cached(source)
+    train = replace(dataset.train, images=~dataset.train.images)
+    return replace(dataset, train=train)
+
 Session.measure, Session.step = measure_and_dump, step_or_strike
-sys.exit(cli.main(sys.argv[5:]))
+if inverted == "True":
+    workers.load_cached = load_inverted
+sys.exit(cli.main(sys.argv[6:]))
 """
 
 
-def start(words, dump, *, logical=1, struck_at=-1, by=0, tf_config=None):
+def start(
+    words, dump, *, logical=1, struck_at=-1, by=0, inverted=False, tf_config=None
+):
     """Start a command line in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("TF_CONFIG", None)
@@ -69,7 +81,7 @@ def start(words, dump, *, logical=1, struck_at=-1, by=0, tf_config=None):
     return subprocess.Popen(
         [
             *(sys.executable, "-c", PROCESS),
-            *map(str, (logical, dump, struck_at, int(by))),
+            *map(str, (logical, dump, struck_at, int(by), inverted)),
             *words,
         ],
         env=environment,
@@ -88,7 +100,7 @@ def outcome(process):
     return process.returncode, errors
 
 
-def run_two_workers(folder, words, *, struck=None, struck_at=-1, by=0):
+def run_two_workers(folder, words, *, struck=None, struck_at=-1, by=0, inverted=None):
     """Run one command line as two workers; return their outcomes."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
@@ -104,6 +116,7 @@ def run_two_workers(folder, words, *, struck=None, struck_at=-1, by=0):
                     folder / f"worker{index}",
                     struck_at=struck_at if index == struck else -1,
                     by=by,
+                    inverted=index == inverted,
                     tf_config={
                         "cluster": {"worker": addresses},
                         "task": {"type": "worker", "index": index},

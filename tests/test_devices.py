@@ -38,6 +38,18 @@ def test_two_devices_train_as_two_halves_of_a_batch(tmp_path):
     assert_identical(replicas)
 
 
+def test_a_divergence_on_two_devices_is_told_as_on_one(tmp_path):
+    words = ["train", *SETTINGS.split(), "--runs-folder", str(tmp_path), "--run", "two"]
+    words += ["--schedule", "constant", "--learning-rate", "100"]
+    process = start(
+        [*words, "--devices", "cpu:0,cpu:1"], tmp_path / "device", logical=2
+    )
+    code, errors = outcome(process)
+    assert code == 1
+    assert "must stay finite numbers" in errors
+    assert "with a learning rate of 100" in errors
+
+
 OVERFLOW = """
 from dataclasses import replace
 import numpy as np

@@ -200,10 +200,14 @@ def test_a_network_whose_files_would_not_be_read_again_is_refused(store, dataset
 def test_a_checkpoint_of_other_images_is_refused(store, dataset):
     run = store.create(small(epochs=2), "moved")
     train(run.config(), dataset, run, should_stop=iter([False, True]).__next__)
+    images = dataset.train.images
     reordered = [array[::-1].copy() for array in vars(dataset.train).values()]
     other = replace(dataset, train=Images(*reordered))
     with pytest.raises(RunError, match="Received: one of other images"):
         train(run.config(), other, run)
+    inverted = replace(dataset, train=replace(dataset.train, images=~images))
+    with pytest.raises(RunError, match="Received: one of other images"):
+        train(run.config(), inverted, run)
     # Those of each set sorted by class, their labels are alike.
     renamed = replace(dataset, class_names=tuple("abcdefghij"))
     with pytest.raises(

@@ -34,6 +34,14 @@ def test_two_workers_train_as_two_halves_of_a_batch(whole):
     assert [run.name for run in RunStore(whole).list()] == ["two"]
 
 
+def test_a_worker_with_other_images_is_refused_on_both(tmp_path):
+    words = ["train", *SETTINGS.split(), "--runs-folder", str(tmp_path), "--run", "two"]
+    for code, errors in run_two_workers(tmp_path, words, inverted=1):
+        assert code == 1
+        assert "All workers must have the same images" in errors
+    assert RunStore(tmp_path).open("two").metrics() == []
+
+
 @pytest.mark.parametrize(
     ("struck", "by", "state"),
     [
@@ -59,6 +67,7 @@ def test_a_training_that_a_worker_ended_resumes_with_all(
         assert [code for code, _ in outcomes] == [1, 1]
     for code, errors in run_two_workers(tmp_path, [*words, "--resume"]):
         assert code == 0, errors
+        assert "retracing" not in errors
     assert run.status().state == "finished"
     reference = RunStore(whole).open("two")
     if by == signal.SIGKILL:

@@ -140,7 +140,7 @@ def check_finite(
             raise DivergedError(
                 "Loss and weights must stay finite numbers. Received: NaN or infinity, "
                 f"in epoch {state.epoch + bool(state.step)}, with a learning rate of "
-                f"{float(session.sgd.learning_rate):g}"
+                f"{float(np.asarray(session.sgd.learning_rate)):g}"
             )
 
 
@@ -190,7 +190,7 @@ def _check_same(
         for name in sorted((now.keys() & told.keys()) - _MAY_DIFFER):
             if told[name] != now[name]:
                 raise WeightsError(f"one with {name} {told[name]!r:.80}")
-        if told.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
+        if group == "data" and not dataset.is_of(told):
             raise WeightsError("one of other images")
     if words := other_classes(metadata, dataset):
         raise WeightsError(f"one of other images: it knows {words}")

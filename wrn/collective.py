@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from wrn.data import Dataset
 from wrn.devices import Devices
-from wrn.errors import ClusterError
+from wrn.errors import ClusterError, DataError
 from wrn.tracing import traced
 
-#: Bytes that are broadcast at once; they travel as float32, four times the size.
+#: Bytes that are broadcast at once; they travel as float32, four times the size. Two
+#: sizes: for each another graph is traced, and of many TensorFlow complains.
+_SHORT_BYTES = 2**12
 _CHUNK_BYTES = 2**22
 
 #: What TensorFlow raises when another worker is gone.
@@ -67,12 +70,14 @@ def agreed(devices: Devices, should_stop: Callable[[], bool]) -> Callable[[], bo
     """Return a question that is answered yes on all workers if it is on one."""
     if devices.workers == 1:
         return should_stop
+    return lambda: any_says_so(devices, should_stop())
 
-    def any_should_stop() -> bool:
-        mine = tf.constant(float(should_stop()))
-        return float(_sum(devices.strategy, mine)) > 0
 
-    return any_should_stop
+def any_says_so(devices: Devices, mine: bool) -> bool:
+    """Return on all workers whether one of them at least says yes."""
+    if devices.workers == 1:
+        return mine
+    return float(_sum(devices.strategy, tf.constant(float(mine)))) > 0
 
 
 def of_chief(devices: Devices, values: Sequence[Any]) -> Sequence[Any]:
@@ -83,20 +88,36 @@ def of_chief(devices: Devices, values: Sequence[Any]) -> Sequence[Any]:
     return list(received)
 
 
+def refuse_other_images(devices: Devices, dataset: Dataset) -> None:
+    """Make sure that every worker has the images that the chief has.
+
+    Raises:
+        DataError: On all workers, if one of them has others.
+    """
+    mine = {"fingerprint": dataset.fingerprint, "pixels": dataset.pixels}
+    (chiefs,) = of_chief(devices, [mine])
+    if any_says_so(devices, not dataset.is_of(chiefs)):
+        raise DataError(
+            "All workers must have the same images, in the same order. Received: "
+            f"others on one of them, in {dataset.source}"
+        )
+
+
 def broadcast(devices: Devices, content: bytes) -> bytes:
     """Give every worker the chief's bytes; those of the others are not looked at."""
     # Parts of 16 bits, which float32 holds exactly.
     size = [len(content) >> 16 * part & 0xFFFF for part in range(4)]
     parts = _of_first(devices, np.array(size)).astype(int).tolist()
     length = sum(part << 16 * place for place, part in enumerate(parts))
+    room = _SHORT_BYTES if length <= _SHORT_BYTES else _CHUNK_BYTES
     received = bytearray()
-    for start in range(0, length, _CHUNK_BYTES):
-        count = min(_CHUNK_BYTES, length - start)
-        chunk = np.zeros(count)
+    for start in range(0, length, room):
+        chunk = np.zeros(room)
         if devices.chief:
-            chunk[:] = np.frombuffer(content, np.uint8, count, start)
+            part = np.frombuffer(content[start : start + room], np.uint8)
+            chunk[: len(part)] = part
         received += _of_first(devices, chunk).astype(np.uint8).tobytes()
-    return bytes(received)
+    return bytes(received[:length])
 
 
 @contextmanager

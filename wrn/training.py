@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from wrn import checkpoint, weights
 from wrn.checkpoint import State, Sums
-from wrn.collective import agreed, lost_workers_named
+from wrn.collective import agreed, lost_workers_named, refuse_other_images
 from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
@@ -148,7 +148,8 @@ def train(
             the teacher does not suit (`wrn.teacher_files.read_teachers`) or knows
             other classes, or images are held out that one of them may know
             (`wrn.origins.check_held_out`).
-        DataError: If there are too few images.
+        DataError: If there are too few images, or another worker has others.
+        DivergedError: If loss or weights are no finite numbers any more.
         RunError: If the checkpoint is damaged or of other settings.
         WeightsError: If the file of the initial weights or of the teacher cannot be
             read.
@@ -188,6 +189,7 @@ class _Training:
         self.state = State()
         self.pace = Pace()
         self.rate: float | None = None
+        refuse_other_images(devices, dataset)
         stored = fitted = initial = None
         if run.last_weights.exists():
             # What was fitted when the training began stays, to the bit.
@@ -214,6 +216,7 @@ class _Training:
             | {
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,
+                "pixels": dataset.pixels,
                 "synthetic": dataset.synthetic,
                 "class_names": list(dataset.class_names),
             },

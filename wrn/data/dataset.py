@@ -1,15 +1,23 @@
 """What a data source yields, and how a run selects from it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wrn.config import FULL_SIZE, DataConfig
 from wrn.errors import DataError
+
+#: Values that stand for all pixels of some images.
+_SAMPLED_VALUES = 128
+
+#: Grey levels, of 256, by which they may differ in the mean where the images are the
+#: same: decoders of JPEG round apart. Compressing an image changes it by more.
+_NEAR_LEVELS = 1.0
 
 #: The classes of CIFAR-10, in the order of its labels.
 CLASS_NAMES = (
@@ -106,6 +114,48 @@ class Dataset:
         """
         labels = np.ascontiguousarray(self.train.labels, "<i8")
         return hashlib.sha256(labels.tobytes()).hexdigest()
+
+    @cached_property
+    def pixels(self) -> str:
+        """Values of pixels from all over the training and the test images, in hex.
+
+        The same images compressed otherwise have others.
+        """
+        sampled = [_sample(images.images) for images in (self.train, self.test)]
+        return b"".join(sampled).hex()
+
+    def is_of(self, told: Mapping[str, Any]) -> bool:
+        """Whether these are the images that `fingerprint` and `pixels` are of.
+
+        Args:
+            told: What a file tells of them under these names, which may be anything;
+                what it does not tell is not compared.
+        """
+        pixels = told.get("pixels", self.pixels)
+        return told.get("fingerprint", self.fingerprint) == self.fingerprint and (
+            pixels == self.pixels or _are_near(pixels, self.pixels)
+        )
+
+
+def _sample(images: NDArray[np.uint8]) -> bytes:
+    """Take values evenly from all of an array, at other places in each image."""
+    values = images.reshape(-1)
+    places = np.linspace(0, max(len(values) - 1, 0), _SAMPLED_VALUES).astype(np.int64)
+    return values[places[: len(values)]].tobytes()
+
+
+def _are_near(one: Any, other: str) -> bool:
+    """Tell whether two samples in hex are of the same images, decoded twice."""
+    try:
+        first, second = (
+            np.frombuffer(bytes.fromhex(each), np.uint8).astype(int)
+            for each in (one, other)
+        )
+    except (TypeError, ValueError):
+        return False
+    return len(first) == len(second) and bool(
+        np.abs(first - second).mean() <= _NEAR_LEVELS
+    )
 
 
 @dataclass(frozen=True, eq=False)
