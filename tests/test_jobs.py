@@ -10,9 +10,10 @@ import pytest
 from filelock import FileLock
 
 from tests.training_fakes import wait_for
+from ui.run_view import epochs_done
 from wrn import execution
 from wrn.config import OutputConfig, RunConfig
-from wrn.errors import RunError
+from wrn.errors import DataError, RunError
 from wrn.jobs import JobManager, manager
 from wrn.runs import Run, RunStore, Status
 from wrn.training import Outcome, Progress
@@ -260,6 +261,17 @@ def test_a_training_that_cannot_even_begin_says_why(jobs, steps, monkeypatch):
     name = jobs.submit(CONFIG).name
     wait_for(lambda: state(jobs, name) == "failed")
     assert "No module named 'tensorflow'" in jobs.store.open(name).status().error
+
+
+def test_a_resume_that_fails_at_once_leaves_the_epochs_that_are_done(tmp_path):
+    run = RunStore(tmp_path).create(CONFIG, "moved")
+    for epoch in (1, 2):
+        run.record({"kind": "epoch", "epoch": epoch})
+    run.last_weights.touch()
+    with pytest.raises(DataError):
+        execution.Execution(run, source=str(tmp_path / "gone")).execute()
+    assert run.status().state == "failed"
+    assert epochs_done(run.status()) == 2
 
 
 def test_time_in_a_pause_does_not_count(tmp_path, monkeypatch):

@@ -7,13 +7,16 @@ import time
 from dataclasses import replace
 from datetime import datetime
 
+import h5py
 import pytest
 
 from tests.conftest import ROOT
 from wrn.config import ModelConfig, RunConfig
 from wrn.errors import RunError
+from wrn.files import UNFINISHED
 from wrn.runs import Notes, Run, RunStore, Status
 from wrn.runs.store import KEPT_SECONDS
+from wrn.weights import save
 
 
 @pytest.fixture
@@ -95,6 +98,44 @@ def test_run_that_holds_anything_keeps_its_name(store, state, what_happens):
     run.release()
     with pytest.raises(RunError, match="kept, which exists"):
         store.create(RunConfig(), "kept")
+
+
+@pytest.mark.parametrize("rest", ["", '\n{"kind": "st'])
+def test_records_after_a_line_without_its_end_are_not_lost(store, rest):
+    run = store.create(RunConfig(), "edited")
+    path = run.path / "metrics.jsonl"
+    for step in (1, 2):
+        run.record({"kind": "step", "step": step})
+        path.write_text(path.read_text().rstrip() + rest)
+    run.record({"kind": "step", "step": 3})
+    assert [record["step"] for record in run.metrics()] == [1, 2, 3]
+
+
+class _Network:
+    """As much of a network as has its weights saved."""
+
+    weights = ()
+
+    def save_weights(self, path):
+        h5py.File(path, "w").close()
+
+
+def test_what_a_kill_left_half_written_is_removed(store, monkeypatch):
+    run = store.create(RunConfig(), "killed")
+    names = {path.name for path in run.path.iterdir()}
+    with monkeypatch.context() as patch:
+        # Nothing is put in its place any more, nor cleaned up.
+        for place in ("wrn.weights.writer.os.replace", "pathlib.Path.unlink"):
+            patch.setattr(place, lambda *_, **__: None)
+        save(run.last_weights, _Network(), {})
+        run.write_notes(Notes(title="being written"))
+    (run.path / f"{UNFINISHED}teachers").mkdir()
+    (run.path / f"{UNFINISHED}teachers" / "1.weights.h5").touch()
+    left = {path.name for path in run.path.iterdir()} - names
+    assert len(left) == 3
+    run.sweep()
+    (kept,) = {path.name for path in run.path.iterdir()} - names
+    assert "being written" in (run.path / kept).read_text()
 
 
 def test_folder_that_is_a_file_is_refused(tmp_path):

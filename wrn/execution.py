@@ -131,13 +131,17 @@ class Execution:
     ) -> Outcome:
         config = self._config()
         self._refuse_a_lost_checkpoint()
+        self.run.sweep()
 
         def report(progress: Progress) -> None:
             self._progress(progress)
             if on_progress:
                 on_progress(progress)
 
-        report(Progress(phase="preparing", epoch=1, epochs=config.train.epochs))
+        epochs = config.train.epochs
+        # If it fails before it goes on, this is where it stands.
+        epoch = min(len(self.run.metrics("epoch")) + 1, epochs)
+        report(Progress(phase="preparing", epoch=epoch, epochs=epochs))
         if config.output.save_plot:
             save_plot(self.run, config)
         devices = choose(

@@ -4,10 +4,16 @@ import os
 import uuid
 from pathlib import Path
 
+#: What the names of files and folders begin with while they are written.
+UNFINISHED = ".unfinished-"
+
+#: What those of `replace_file` end in.
+SMALL = ".tmp"
+
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or the new, never half."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f"{UNFINISHED}{uuid.uuid4().hex}{SMALL}")
     try:
         with temporary.open("wb") as file:
             file.write(content)

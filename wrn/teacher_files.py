@@ -11,6 +11,7 @@ import numpy as np
 from wrn import weights
 from wrn.config import FULL_SIZE, RunConfig
 from wrn.errors import ConfigError, WeightsError
+from wrn.files import UNFINISHED
 from wrn.origins import origin
 from wrn.preprocessing import KINDS, Preprocessing, read_preprocessing
 
@@ -65,7 +66,7 @@ def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
     kept = kept_files(config, folder)
     if not paths:
         return []
-    with tempfile.TemporaryDirectory(prefix=".teachers-", dir=folder.parent) as new:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder.parent) as new:
         copies = {
             target: _copy(config, path, Path(new) / target.name)
             for path, target in zip(paths, kept, strict=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from wrn.config import RunConfig
 from wrn.errors import ConfigError, RunError
-from wrn.files import replace_file
+from wrn.files import SMALL, UNFINISHED, replace_file
 from wrn.runs.notes import Notes
 from wrn.runs.records import figure, read_records
 from wrn.runs.status import LIVE_STATES, State, Status
@@ -195,6 +196,17 @@ class Run:
             )
         replace_file(path, b"".join(lines[:records]))
 
+    def sweep(self) -> None:
+        """Remove what a session that was killed has left half written.
+
+        Small files stay: somebody may be writing notes just now.
+        """
+        for path in self.path.glob(f"{UNFINISHED}*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix != SMALL:
+                path.unlink(missing_ok=True)
+
     def metrics(
         self, kind: Literal["step", "epoch"] | None = None
     ) -> list[dict[str, Any]]:
@@ -295,7 +307,11 @@ class Run:
         )
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
-        with (self.path / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dict(record)) + "\n")
+        with (self.path / name).open("ab+") as file:
+            if file.tell():
+                # A kill may have left the last line without its end, or an editor.
+                file.seek(-1, os.SEEK_END)
+                file.write(b"" if file.read() == b"\n" else b"\n")
+            file.write(json.dumps(dict(record)).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from wrn.files import UNFINISHED
 from wrn.weights.formats import PREPROCESSING_GROUP
 from wrn.weights.recognition import Recognized
 
@@ -58,7 +59,7 @@ def save(
     needed_bytes = _OVERHEAD_BYTES + sum(array.nbytes for array in arrays.values())
     needed_bytes += sum(4 * math.prod(weight.shape) for weight in model.weights)
     # Keras insists on the ending; the leading dot keeps the file out of listings.
-    temporary = path.with_name(f".{uuid.uuid4().hex}.weights.h5")
+    temporary = path.with_name(f"{UNFINISHED}{uuid.uuid4().hex}.weights.h5")
     try:
         _check_room(temporary, needed_bytes)
         model.save_weights(temporary)
