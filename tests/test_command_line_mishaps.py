@@ -317,3 +317,12 @@ def test_the_first_signal_says_what_happens_the_second_breaks_off(signals, print
     )
     assert done.stdout == f"{printed}\n"
     assert "stopping after this step" in done.stderr
+
+
+def test_a_conversion_spares_a_link_that_leads_nowhere(tmp_path, monkeypatch, capsys):
+    link = tmp_path / "new.weights.h5"
+    link.symlink_to(tmp_path / "gone")
+    source = ROOT / "models" / "WRN-10-1.weights.h5"
+    assert main(["convert", str(source), "--out", str(link)]) == 1
+    assert "which exists" in capsys.readouterr().err
+    assert link.is_symlink()

@@ -134,6 +134,8 @@ def test_the_other_padding_is_found(tmp_path):
     assert weights.recognize(weights.read(path)).wiring.padding == "tensorflow"
     found = diagnose(path, dataset)
     assert found.inferred["padding"] == "all sides"
+    # So it is the authors' network after all.
+    assert found.inferred["wiring"] == "authors"
     best, *others = found.to_dict()["trials"]
     wrong = next(row for row in others if row["padding"] == "bottom, right")
     assert best["accuracy"] > wrong["accuracy"] + 0.1
@@ -259,10 +261,13 @@ def test_the_best_go_on_to_more_images_and_to_the_other_padding(
     assert (few, more, most) == (100, 400, 1000)
     likeliest = sorted(every, key=accuracy, reverse=True)
     assert good[:8] == likeliest[:8]
-    same = ("kernels", "statistics", "wiring", "preprocessing", "colours")
+    same = ("kernels", "statistics", "preprocessing", "colours")
     for one, other in zip(good[:4], good[8:], strict=True):
         paddings = {each.words["padding"] for each in (one, other)}
         assert paddings == {"all sides", "bottom, right"}
+        wirings = [each.found.wiring for each in (one, other)]
+        first, second = (each.replace(padding="symmetric") for each in wirings)
+        assert first == second
         assert [one.words[key] for key in same] == [other.words[key] for key in same]
     assert len(best) == 3
     # Each is told once, the winner first; the images are all that there are.

@@ -57,6 +57,12 @@ def test_with_averaged_maps_grad_cam_is_the_weighted_sum_of_the_maps(classifier)
         )
 
 
+@pytest.mark.parametrize("number", [-1, 10])
+def test_a_class_that_there_is_not_is_refused(classifier, number):
+    with pytest.raises(ConfigError, match=f"a class, 0 to 9. Received: {number}"):
+        grad_cam(classifier, IMAGE, number)
+
+
 def test_with_a_flattened_head_it_weighs_by_what_a_channel_adds():
     classifier = classifier_of("asmith26")
     model = classifier.model

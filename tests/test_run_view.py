@@ -43,10 +43,17 @@ def test_validation_images_are_named(page):
 
 
 def test_a_run_that_ended_before_its_first_steps(page):
-    run = make_run("first", "stopped")
+    run = make_run("first", "stopped", progress={"epoch": 1, "epochs": 4})
     (run.path / "metrics.jsonl").unlink()
     open_run(page, "first")
     assert "There are no curves: it ended" in text_of(page)
+
+
+def test_a_finished_run_whose_metrics_are_gone(page):
+    run = make_run("first")
+    (run.path / "metrics.jsonl").write_text("")
+    open_run(page, "first")
+    assert "no curves: metrics.jsonl has no readable records" in text_of(page)
 
 
 def test_the_end_of_an_epoch_is_told(page):

@@ -368,6 +368,21 @@ def test_deleted_run_with_the_longest_name_makes_way_too(store):
     assert len(store.list()) == 3
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_run_behind_a_link_is_put_away_and_back_as_it_is(store, tmp_path, relative):
+    run = store.create(RunConfig(), "elsewhere")
+    run.release()
+    target = run.path.rename(tmp_path / "moved")
+    run.path.symlink_to(os.path.relpath(target, store.root) if relative else target)
+    store.delete("elsewhere")
+    assert list(store.deleted()) == ["elsewhere"]
+    assert store.restore("elsewhere").config() == RunConfig()
+    store.delete("elsewhere")
+    store.forget("elsewhere")
+    assert store.deleted() == {}
+    assert (target / "config.json").exists()
+
+
 def test_deleted_run_can_be_removed_for_good(store):
     for name in ("one", "two"):
         store.create(RunConfig(), name).release()

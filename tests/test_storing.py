@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tests.trainings import small
 from wrn import storing
 from wrn.commit import commit
@@ -53,6 +54,24 @@ def test_the_card_tells_what_the_file_does(run, tmp_path):
         [record["train_accuracy"], record["test_accuracy"]]
         for record in run.metrics("epoch")
     ]
+
+
+def test_weights_of_another_network_than_the_settings_name_are_refused(run, tmp_path):
+    Execution(run).execute()
+    shutil.copy(ROOT / "models" / "WRN-16-2.weights.h5", run.last_weights)
+    with pytest.raises(RunError, match=r"must hold WRN-10-1.*Received: WRN-16-2"):
+        store(run, "synthetic", folder=tmp_path / "models")
+
+
+def test_a_folder_that_takes_no_file_is_refused_before_all_is_measured(
+    run, tmp_path, monkeypatch
+):
+    Execution(run).execute()
+    monkeypatch.setattr(storing, "evaluate", None)
+    folder = tmp_path / "models"
+    folder.touch()
+    with pytest.raises(RunError, match="models must be writable; WRN_MODELS names"):
+        store(run, "synthetic", folder=folder)
 
 
 def test_the_card_tells_what_was_trained_on_and_what_measured(

@@ -9,7 +9,7 @@ from wrn.config import WIRINGS, ModelConfig, TrainConfig
 from wrn.errors import ConfigError
 from wrn.model import build_model
 from wrn.weights import differences
-from wrn.wiring import AUTHORS, FAMILIES, TITU1994, Wiring
+from wrn.wiring import AUTHORS, FAMILIES, TITU1994, Wiring, named
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -60,6 +60,9 @@ def test_wiring_is_checked_and_has_a_json_form():
         assert (read, read.name) == (wiring, wiring.name)
     assert Wiring(name="other") == AUTHORS
     assert Wiring(epsilon=1e-3) != AUTHORS
+    for name, wiring in FAMILIES.items():
+        assert named(wiring.replace(name="other")).name == name
+    assert named(Wiring(name="titu1994", epsilon=0.5)).name == "titu1994"
     for wrong in ({"order": "random"}, {"epsilon": -1.0}, {"name": "x"}, {"bias": 1}):
         with pytest.raises(ConfigError, match="Received"):
             Wiring.from_dict(wrong)

@@ -123,10 +123,11 @@ def run_curves(run: Run, config: RunConfig, status: Status, records: list[Any]) 
     """Draw the curves of a run. They keep the reader's zoom while points come."""
     drawn = curves(records, figure(status.progress, "steps"))
     if not any(len(places) for places, _ in drawn.values()):
-        live = status.state in LIVE_STATES
         st.caption(
             "The curves begin with the first steps."
-            if live
+            if status.state in LIVE_STATES
+            else "There are no curves: metrics.jsonl has no readable records."
+            if epochs_done(status)
             else "There are no curves: it ended before its first steps."
         )
         return

@@ -1,5 +1,6 @@
 """Turns any recognized weight file into this project's own."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,10 @@ def check_target(target: Path) -> None:
     Raises:
         WeightsError: If the file exists or has another ending than `.weights.h5`.
     """
-    if not target.name.endswith(ENDING) or target.exists():
-        state = ", which exists" if target.exists() else ""
+    # A link that leads nowhere is there, too.
+    exists = os.path.lexists(target)
+    if not target.name.endswith(ENDING) or exists:
+        state = ", which exists" if exists else ""
         raise WeightsError(
             f"A new file that ends in {ENDING} is expected. Received: {target}{state}"
         )

@@ -35,7 +35,7 @@ from wrn.preprocessing import (
 from wrn.restoring import LoadedWeights, restore
 from wrn.trials import Bench, Combination, Trial, for_rgb, ranked
 from wrn.weights import Recognized, WeightFile
-from wrn.wiring import AUTHORS, Wiring
+from wrn.wiring import AUTHORS, Wiring, named
 
 #: How many images every combination is tried on.
 FIRST_IMAGES = 100
@@ -219,10 +219,12 @@ def _padded_otherwise(file: WeightFile, trials: Sequence[Trial]) -> list[Combina
             found=weights.recognize(
                 file,
                 reading=one.found.reading,
-                wiring=one.found.wiring.replace(
-                    padding="tensorflow"
-                    if one.found.wiring.padding == "symmetric"
-                    else "symmetric"
+                wiring=named(
+                    one.found.wiring.replace(
+                        padding="tensorflow"
+                        if one.found.wiring.padding == "symmetric"
+                        else "symmetric"
+                    )
                 ),
             ),
         )

@@ -63,10 +63,18 @@ def grad_cam(
         float32 (8, 8), 0 to 1: the most telling place has 1; all 0 if no place speaks
         for the class.
 
+    Raises:
+        ConfigError: If the network knows no such class.
+
     Source:
         Selvaraju et al., arXiv:1610.02391, equations 1 and 2.
     """
     model = classifier.model
+    classes = model.output.shape[-1]
+    if not 0 <= number < classes:
+        raise ConfigError(
+            f"number must be a class, 0 to {classes - 1}. Received: {number}"
+        )
     features = keras.Model(model.input, _last_map(model).output)
     maps = features(_preprocessed(classifier, image), training=False)
     with tf.GradientTape() as tape:

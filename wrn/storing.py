@@ -5,6 +5,7 @@ the very images that the card reports.
 """
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def store(
 
     Raises:
         ConfigError: If the name cannot be that of a file, or is taken.
-        RunError: If the run is not finished.
+        RunError: If the run is not finished, its weights are of another network, or
+            nothing can be written there.
         DataError: If the data cannot be had.
     """
     config, status = run.config(), run.status()
@@ -62,8 +64,14 @@ def store(
             f"puts them in the place of others. Received: {target.name}, which exists"
         )
     loaded = load_weights(run.last_weights)
+    if loaded.config.name != config.model.name:
+        raise RunError(
+            f"{run.last_weights.name} of run {run.name} must hold {config.model.name}, "
+            f"which its settings name. Received: {loaded.config.name}"
+        )
     dataset = load_cached(source)
     check_classes(loaded.config.classes, dataset)
+    _check_writable(folder)
     images, labels = dataset.test.images, dataset.test.labels
     plain, flipped = (
         evaluate(loaded.classifier, images, labels, flip=flip) for flip in (False, True)
@@ -100,7 +108,6 @@ def store(
             for record in run.metrics("epoch")
         ],
     }
-    folder.mkdir(parents=True, exist_ok=True)
     weights.save(
         target,
         loaded.classifier.model,
@@ -109,6 +116,19 @@ def store(
     )
     _write_card(card_path(target), card)
     return card
+
+
+def _check_writable(folder: Path) -> None:
+    """Make the folder; refuse one that takes no file before all is measured."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"The folder of stored weights {folder} must be writable; WRN_MODELS names "
+            f"another one. Received: {error.strerror}"
+        ) from None
 
 
 def _checked_name(name: str) -> str:

@@ -181,6 +181,12 @@ FAMILIES = {
 }
 
 
+def named(wiring: Wiring) -> Wiring:
+    """Return a wiring under the name of the program that wires so, if one is known."""
+    names = (family.name for family in FAMILIES.values() if family == wiring)
+    return wiring.replace(name=next(names, wiring.name))
+
+
 def wiring_of(config: RunConfig) -> Wiring:
     """Return how the layers of a run's network are connected."""
     return FAMILIES[config.train.wiring]

@@ -29,12 +29,16 @@ def check_writable(path: Path | None) -> None:
     """Refuse a file that could not be written, before the work for it is done.
 
     Raises:
-        RunError: If it is a folder, or its folder is missing.
+        RunError: If it is a folder, or its folder is missing or read-only.
     """
     if path and (os.path.isdir(path) or not os.path.isdir(path.parent)):
         raise RunError(
             f"{path} must be a file in a folder that exists. Received: "
             + ("a folder" if os.path.isdir(path) else "no such folder")
+        )
+    if path and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise RunError(
+            f"{path} must be a file that can be written. Received: no access"
         )
 
 

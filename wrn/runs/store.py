@@ -158,10 +158,16 @@ class RunStore:
                 # An earlier run of that name makes way; it can be restored, too.
                 earlier = _free(name, self._bin, self.root)
                 (self._bin / name).rename(self._bin / earlier)
-            # At once, so that nobody sees half a run.
-            run.path.rename(self._bin / name)
-            os.utime(self._bin / name)
-            return (self._bin / name).stat().st_mtime
+            put_away = self._bin / name
+            if run.path.is_symlink():
+                # As it is, a relative link would lead elsewhere from there.
+                put_away.symlink_to(run.path.resolve())
+                run.path.unlink()
+            else:
+                # At once, so that nobody sees half a run.
+                run.path.rename(put_away)
+            os.utime(put_away)
+            return put_away.stat().st_mtime
         except OSError as error:
             raise self._not_writable(error) from None
 
@@ -207,7 +213,7 @@ class RunStore:
         """
         if name not in self.deleted():
             raise RunError(f"There must be a deleted run of that name. Received: {name}")
-        shutil.rmtree(self._bin / name, ignore_errors=True)
+        _remove(self._bin / name)
 
     def _not_writable(self, error: Exception) -> RunError:
         return RunError(
@@ -222,11 +228,19 @@ class RunStore:
     def _forget_old(self) -> None:
         for name, moment in self.deleted().items():
             if time.time() - moment > KEPT_SECONDS:
-                shutil.rmtree(self._bin / name, ignore_errors=True)
+                _remove(self._bin / name)
 
     def _free_name(self, model: ModelConfig) -> str:
         base = f"{model.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
         return _free(base, self.root)
+
+
+def _remove(path: Path) -> None:
+    """Remove a run for good: of one that a link leads to, the link."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _holds_a_run(path: Path) -> bool:
