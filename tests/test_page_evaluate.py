@@ -141,6 +141,7 @@ def test_what_is_not_recorded_is_tried(open_page, models, images, monkeypatch):
     app = evaluate(open_page())
     assert not app.exception
     assert any("none is much better than guessing" in w.value for w in app.warning)
+    assert not any("better than guessing" in caption.value for caption in app.caption)
     table = app.dataframe[0].value
     assert {"kernels", "statistics", "preprocessing", "colours"} <= set(table)
     # Seven ways to preprocess, each in both orders of the colours; the best four with

@@ -84,11 +84,13 @@ def show(
             "not to be compared with figures for CIFAR-10."
         )
     _metrics(result)
+    diagnosis = report.get("diagnosis")
+    warned = diagnosis["sentence"] if diagnosis and diagnosis["random"] else ""
     for note in report["notes"]:
-        if note not in said:
+        if note not in (*said, warned):
             st.caption(literal(note))
-    if "diagnosis" in report:
-        show_diagnosis(report["diagnosis"])
+    if diagnosis:
+        show_diagnosis(diagnosis)
     _charts(report)
     _downloads(result)
     _gallery(result)
