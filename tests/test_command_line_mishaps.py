@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -326,3 +327,14 @@ def test_a_conversion_spares_a_link_that_leads_nowhere(tmp_path, monkeypatch, ca
     assert main(["convert", str(source), "--out", str(link)]) == 1
     assert "which exists" in capsys.readouterr().err
     assert link.is_symlink()
+
+
+def test_a_read_only_folder_is_refused_before_the_evaluation(
+    tmp_path, monkeypatch, capsys
+):
+    # Nothing is read-only to the superuser, as whom these tests may run.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    source = str(ROOT / "models" / "WRN-10-1.weights.h5")
+    page = tmp_path / "page.html"
+    assert main(["evaluate", source, "--html", str(page)]) == 1
+    assert "page.html must be a file that can be written" in capsys.readouterr().err
