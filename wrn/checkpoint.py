@@ -190,8 +190,9 @@ def _check_same(
         for name in sorted((now.keys() & told.keys()) - _MAY_DIFFER):
             if told[name] != now[name]:
                 raise WeightsError(f"one with {name} {told[name]!r:.80}")
-        if group == "data" and not dataset.is_of(told):
-            raise WeightsError("one of other images")
+    images = metadata.get("data")
+    if isinstance(images, dict) and not dataset.is_of(images):
+        raise WeightsError("one of other images")
     if words := other_classes(metadata, dataset):
         raise WeightsError(f"one of other images: it knows {words}")
 

@@ -94,8 +94,7 @@ def refuse_other_images(devices: Devices, dataset: Dataset) -> None:
     Raises:
         DataError: On all workers, if one of them has others.
     """
-    mine = {"fingerprint": dataset.fingerprint, "pixels": dataset.pixels}
-    (chiefs,) = of_chief(devices, [mine])
+    (chiefs,) = of_chief(devices, [dataset.identity])
     if any_says_so(devices, not dataset.is_of(chiefs)):
         raise DataError(
             "All workers must have the same images, in the same order. Received: "

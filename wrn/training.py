@@ -215,11 +215,10 @@ class _Training:
             "data": config.data.replace(source=dataset.name).to_dict()
             | {
                 "name": dataset.name,
-                "fingerprint": dataset.fingerprint,
-                "pixels": dataset.pixels,
                 "synthetic": dataset.synthetic,
                 "class_names": list(dataset.class_names),
-            },
+            }
+            | dataset.identity,
             "train": config.train.without_paths().to_dict(),
             "commit": commit(),
         }

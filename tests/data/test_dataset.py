@@ -10,10 +10,6 @@ from PIL import Image
 from wrn.data import load_cached
 
 
-def told(dataset):
-    return {"fingerprint": dataset.fingerprint, "pixels": dataset.pixels}
-
-
 @pytest.fixture(scope="module")
 def dataset():
     return load_cached("synthetic")
@@ -39,9 +35,9 @@ def as_jpeg(images):
 
 
 def test_the_same_images_are_the_same_however_they_are_decoded(dataset):
-    assert dataset.is_of(told(dataset))
+    assert dataset.is_of(dataset.identity)
     for part in ("train", "test"):
-        assert dataset.is_of(told(changed(dataset, part, rounded_otherwise)))
+        assert dataset.is_of(changed(dataset, part, rounded_otherwise).identity)
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
@@ -49,7 +45,7 @@ def test_other_pixels_under_the_same_labels_are_other_images(dataset, part):
     for change in (np.invert, lambda images: images[..., ::-1]):
         other = changed(dataset, part, change)
         assert other.fingerprint == dataset.fingerprint
-        assert not dataset.is_of(told(other))
+        assert not dataset.is_of(other.identity)
 
 
 def test_compressed_images_are_others_than_those_they_were_made_from(dataset):
@@ -59,7 +55,7 @@ def test_compressed_images_are_others_than_those_they_were_made_from(dataset):
     compressed = few
     for part in ("train", "test"):
         compressed = changed(compressed, part, as_jpeg)
-    assert not few.is_of(told(compressed))
+    assert not few.is_of(compressed.identity)
 
 
 def test_what_is_not_told_is_not_compared(dataset):
@@ -70,4 +66,4 @@ def test_what_is_not_told_is_not_compared(dataset):
 
 @pytest.mark.parametrize("pixels", [None, 3, "no hex", "00", "", ["00"]])
 def test_what_is_no_sample_of_pixels_is_of_other_images(dataset, pixels):
-    assert not dataset.is_of({**told(dataset), "pixels": pixels})
+    assert not dataset.is_of({**dataset.identity, "pixels": pixels})

@@ -126,12 +126,17 @@ class Dataset:
         sampled = [_sample(images.images) for images in (self.train, self.test)]
         return b"".join(sampled).hex()
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a file tells of the images, for `is_of` to know them again."""
+        return {"fingerprint": self.fingerprint, "pixels": self.pixels}
+
     def is_of(self, told: Mapping[str, Any]) -> bool:
-        """Whether these are the images that `fingerprint` and `pixels` are of.
+        """Whether these are the images that an `identity` is of.
 
         Args:
-            told: What a file tells of them under these names, which may be anything;
-                what it does not tell is not compared.
+            told: The identity, as a file tells it, so its values may be anything; what
+                it does not tell is not compared.
         """
         pixels = told.get("pixels", self.pixels)
         return told.get("fingerprint", self.fingerprint) == self.fingerprint and (
