@@ -36,10 +36,16 @@ def check_writable(path: Path | None) -> None:
             f"{path} must be a file in a folder that exists. Received: "
             + ("a folder" if os.path.isdir(path) else "no such folder")
         )
-    if path and not os.access(path if path.exists() else path.parent, os.W_OK):
+    if path and not os.access(_written(path), os.W_OK):
         raise RunError(
             f"{path} must be a file that can be written. Received: no access"
         )
+
+
+def _written(path: Path) -> Path:
+    """Return what `write` changes: the folder of a file, or a device itself."""
+    is_device = path.exists() and not path.is_file()
+    return path if is_device else path.resolve().parent
 
 
 def write(path: Path, content: bytes) -> None:
@@ -49,7 +55,7 @@ def write(path: Path, content: bytes) -> None:
         RunError: If it cannot be written.
     """
     try:
-        if path.exists() and not path.is_file():
+        if _written(path) == path:
             path.write_bytes(content)  # a device, such as /dev/stdout
         else:
             replace_file(path.resolve(), content)
