@@ -12,6 +12,7 @@ from wrn import storing, weights
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError
 from wrn.initial_weights import read_initial_weights
+from wrn.origins import epochs_before
 from wrn.runs import RunStore, Status
 from wrn.training import train
 
@@ -45,10 +46,52 @@ def test_it_starts_from_the_weights_of_the_file(store, dataset, first):
         np.testing.assert_array_equal(before[name], after[name], err_msg=name)
 
 
+def test_several_files_are_averaged(store, dataset, first, tmp_path):
+    """Layer by layer, in NumPy, from what the files hold."""
+    other = store.create(small(epochs=1, seed=5), "other")
+    train(other.config(), dataset, other)
+    paths = (first, other.last_weights)
+    config = small(epochs=1, initial_weights=f"{first}, {other.last_weights}")
+    found, origins = read_initial_weights(config)
+    assert [origin["train"]["seed"] for origin in origins] == [4, 5]
+    one, two = (weights.recognize(weights.read(path)).arrays for path in paths)
+    for layer, arrays_of_layer in one.items():
+        for name, value in arrays_of_layer.items():
+            expected = (np.float64(value) + np.float64(two[layer][name])) / 2
+            np.testing.assert_array_equal(
+                found.arrays[layer][name], expected.astype(np.float32)
+            )
+    assert not np.array_equal(one["dense"]["kernel"], two["dense"]["kernel"])
+    still = dataclasses.replace(config, train=config.train.replace(learning_rate=0.0))
+    run = store.create(still, "still")
+    train(still, dataset, run)
+    end = weights.read(run.last_weights)
+    np.testing.assert_array_equal(
+        weights.recognize(end).arrays["dense"]["kernel"],
+        found.arrays["dense"]["kernel"],
+    )
+    assert end.metadata["initial"] == origins
+    assert epochs_before(end.metadata) == 2
+    again = store.create(small(epochs=1, initial_weights=f"{first},{first}"), "again")
+    train(again.config(), dataset, again)
+    assert epochs_before(weights.read(again.last_weights).metadata) == 1
+
+
+def test_each_file_of_several_must_suit(first, tmp_path):
+    other = tmp_path / "other.weights.h5"
+    write_teacher(other, ModelConfig(depth=10, widen_factor=2))
+    with pytest.raises(ConfigError, match=r"must hold WRN-10-1 .*other\.weights\.h5, "):
+        read_initial_weights(small(initial_weights=f"{first},{other}"))
+    with pytest.raises(WeightsError, match=r"none\.h5: .*Commas stand between files"):
+        read_initial_weights(small(initial_weights=f"{first},none.h5"))
+    with pytest.raises(ConfigError, match="several with commas between"):
+        small(initial_weights=f"{first},")
+
+
 def test_home_may_be_a_tilde(first, monkeypatch):
     monkeypatch.setenv("HOME", str(first.parent))
     monkeypatch.setenv("USERPROFILE", str(first.parent))
-    found, origin = read_initial_weights(small(initial_weights=f"~/{first.name}"))
+    found, [origin] = read_initial_weights(small(initial_weights=f"~/{first.name}"))
     assert found.config.name == "WRN-10-1"
     assert origin["file"] == first.name
     assert small(teacher="~/a, b").train.teachers == (str(first.parent / "a"), "b")
@@ -87,9 +130,10 @@ def test_file_and_card_tell_where_they_came_from(
     train(config, dataset, run, should_stop=lambda: next(asked) == 2)
     train(config, dataset, run)
     told = weights.read(run.last_weights).metadata
-    assert told["initial"]["file"] == "last.weights.h5"
-    assert told["initial"]["train"]["seed"] == 4
-    assert told["initial"]["result"]["epochs"] == 1
+    [initial] = told["initial"]
+    assert initial["file"] == "last.weights.h5"
+    assert initial["train"]["seed"] == 4
+    assert initial["result"]["epochs"] == 1
     monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
     run.write_status(Status(state="finished"))
     card = storing.store(run, "synthetic", folder=tmp_path / "models")

@@ -50,6 +50,20 @@ def test_epochs_of_all_trainings_before_add_up():
     assert epochs_before({}) == 0
 
 
+def test_epochs_that_several_trainings_began_with_count_once():
+    """Two of 10 and 5 epochs, from one of 20, on the way to the same average."""
+    first = {"sha256": "a", "result": {"epochs": 20}}
+    parts = [
+        {"sha256": name, "result": {"epochs": epochs}, "initial": [first]}
+        for name, epochs in (("b", 10), ("c", 5))
+    ]
+    assert epochs_before({"initial": parts, "result": {"epochs": 2}}) == 35
+    # As files from before tell it, which name a single one.
+    parts[1]["initial"] = first
+    assert epochs_before({"initial": parts}) == 35
+    assert epochs_before({"initial": [{"result": {"epochs": 3}}] * 2}) == 6
+
+
 @pytest.mark.parametrize("epochs", [None, "3", -1, 1.5, True, 2**70, [1]])
 def test_epochs_of_an_edited_file_do_not_count(epochs):
     assert epochs_before({"initial": {"result": {"epochs": epochs}}}) == 0
@@ -69,13 +83,16 @@ def test_epochs_of_an_edited_file_do_not_count(epochs):
         {"validation": 100, "fingerprint": None},
     ],
 )
-@pytest.mark.parametrize("place", ["itself", "initial", "teacher"])
+@pytest.mark.parametrize(
+    "place", ["itself", "initial", "initial of several", "teacher"]
+)
 def test_images_that_were_trained_on_are_not_held_out(dataset, data, place):
     known = told(dataset, **data)
     clean = told(dataset, "clean.weights.h5", validation=100)
     origins = {
         "itself": [known],
         "initial": [clean | {"initial": known}],
+        "initial of several": [clean | {"initial": [clean, known]}],
         "teacher": [clean | {"initial": clean | {"teachers": [clean, known]}}],
     }
     with pytest.raises(ConfigError, match=r"validation must be 0.*100, and a\.weights"):

@@ -40,8 +40,8 @@ def sent_and_received(monkeypatch, line, config, run):
         seen["config"] = config
         seen["checkpoint"] = run.last_weights.exists() and run.last_weights.read_bytes()
         seen["teachers"] = read_teachers(config, run.teachers_folder)
-        path = Path(config.train.initial_weights)
-        seen["initial"] = path.read_bytes() if path.is_file() else None
+        paths = map(Path, config.train.initial_files)
+        seen["initial"] = [path.read_bytes() for path in paths if path.is_file()]
         return "trained"
 
     monkeypatch.setattr(workers, "train", train)
@@ -53,13 +53,14 @@ def sent_and_received(monkeypatch, line, config, run):
 @pytest.mark.slow
 @pytest.mark.parametrize("resumes", [False, True])
 def test_the_others_need_no_file_of_their_own(monkeypatch, line, tmp_path, resumes):
-    initial = tmp_path / "before" / "last.weights.h5"
-    initial.parent.mkdir()
-    write_teacher(initial, ModelConfig(depth=10, widen_factor=1))
+    initial = [tmp_path / name / "last.weights.h5" for name in ("before", "beside")]
+    for seed, path in enumerate(initial):
+        path.parent.mkdir()
+        write_teacher(path, ModelConfig(depth=10, widen_factor=1), seed=seed)
     paths = [tmp_path / f"{name}.weights.h5" for name in ("one", "two")]
     for seed, path in enumerate(paths):
         write_teacher(path, seed=seed)
-    config = distilling(*paths, initial_weights=str(initial))
+    config = distilling(*paths, initial_weights=",".join(map(str, initial)))
     run = RunStore(tmp_path / "runs").create(config, "run")
     if resumes:
         run.last_weights.write_bytes(b"where it stood")
@@ -68,7 +69,9 @@ def test_the_others_need_no_file_of_their_own(monkeypatch, line, tmp_path, resum
         path.unlink()
     seen = sent_and_received(monkeypatch, line, config, run)
     # Nobody reads it when a training goes on.
-    assert seen["initial"] == (None if resumes else initial.read_bytes())
+    sent = [] if resumes else [path.read_bytes() for path in initial]
+    assert seen["initial"] == sent
+    assert len(set(sent)) == len(sent)
     # It is at another place there, under its name: that is what a checkpoint tells.
     assert seen["config"].train != config.train
     assert seen["config"].train.without_paths() == config.train.without_paths()
@@ -84,7 +87,7 @@ def test_without_teacher_and_checkpoint_there_is_none(monkeypatch, line, tmp_pat
     run = RunStore(tmp_path / "runs").create(config, "run")
     seen = sent_and_received(monkeypatch, line, config, run)
     assert seen.pop("config") == config
-    assert seen == {"checkpoint": False, "teachers": [], "initial": None}
+    assert seen == {"checkpoint": False, "teachers": [], "initial": []}
 
 
 def test_initial_weights_of_another_network_are_not_sent(line, tmp_path):

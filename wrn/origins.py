@@ -24,8 +24,8 @@ def origin(name: str, content: Path, metadata: Mapping[str, Any]) -> dict[str, A
 
     Returns:
         The `file`'s name and `sha256`, and what it tells of its own training:
-        `model`, `train`, `data`, `result`, `commit`, and `initial` and `teachers` in
-        turn.
+        `model`, `train`, `data`, `result`, `commit`, and in turn `initial`, a list or
+        a single one in files from before it was, and `teachers`.
     """
     with content.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -39,12 +39,18 @@ def epochs_before(metadata: Mapping[str, Any]) -> int:
     Args:
         metadata: What a weight file says about itself, or its card; anything, if
             somebody edited it.
+
+    Returns:
+        The epochs of all trainings that led to them. One that several others began
+        with, whose average they are, counts once.
     """
-    total = 0
-    while isinstance(initial := metadata.get("initial"), dict):
-        total += epochs_trained(initial) or 0
-        metadata = initial
-    return total
+    # Files that do not tell their content are each a training of its own.
+    epochs = {
+        str(each.get("sha256", number)): epochs_trained(each) or 0
+        for number, each in enumerate(_lineage([metadata], "initial"))
+        if each is not metadata
+    }
+    return sum(epochs.values())
 
 
 def epochs_trained(metadata: Mapping[str, Any]) -> int | None:
@@ -137,7 +143,7 @@ def check_held_out(
     asked = config.data.validation
     if not asked:
         return
-    for each in _with_ancestors(origins):
+    for each in _lineage(origins, "initial", "teachers"):
         data = each.get("data")
         data = data if isinstance(data, dict) else {}
         if data.get("synthetic") == (not dataset.synthetic):
@@ -160,15 +166,17 @@ def check_held_out(
         )
 
 
-def _with_ancestors(
-    origins: Sequence[Mapping[str, Any]],
+def _lineage(
+    origins: Sequence[Mapping[str, Any]], *keys: str
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield origins and all that they come from; anything, if a file was edited."""
+    """Yield origins and all that they tell under these keys that they come from.
+
+    Whatever is no origin, because a file was edited, is passed over.
+    """
     left: list[Any] = list(origins)
     while left:
         each = left.pop()
         if isinstance(each, dict):
             yield each
-            teachers = each.get("teachers")
-            left += [each.get("initial")]
-            left += teachers if isinstance(teachers, list) else []
+            for told in map(each.get, keys):
+                left += told if isinstance(told, list) else [told]

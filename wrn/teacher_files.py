@@ -91,12 +91,7 @@ def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
 
 def _copy(config: RunConfig, path: str, copy: Path) -> Path:
     """Copy the file of a teacher, if it is one: any other may have any size."""
-    try:
-        weights.read_named("teacher", path)
-    except WeightsError as error:
-        several = len(config.train.teachers) > 1
-        hint = ". Commas stand between files" if several else ""
-        raise WeightsError(f"{error}{hint}") from error
+    weights.read_named("teacher", path, of=len(config.train.teachers))
     shutil.copyfile(path, copy)
     return copy
 

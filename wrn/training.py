@@ -194,9 +194,9 @@ class _Training:
         if run.last_weights.exists():
             # What was fitted when the training began stays, to the bit.
             stored, fitted = checkpoint.read(run.last_weights, config, dataset)
-            origin = stored.metadata.get("initial")
+            origins = stored.metadata.get("initial")
         else:
-            initial, origin = read_initial_weights(config)
+            initial, origins = read_initial_weights(config)
         teachers = read_teachers(config, run.teachers_folder)
         told = [teacher.origin for teacher in teachers]
         if stored and stored.metadata.get("teachers", []) != told:
@@ -206,7 +206,7 @@ class _Training:
             )
         if not stored:
             check_teachers(dataset, told)
-            check_held_out(config, dataset, [origin, *told] if origin else told)
+            check_held_out(config, dataset, [*(origins or []), *told])
         self.session = Session(config, dataset, devices, fitted, initial, teachers)
         self.metadata: dict[str, Any] = {
             "model": config.model.to_dict(),
@@ -222,8 +222,8 @@ class _Training:
             "train": config.train.without_paths().to_dict(),
             "commit": commit(),
         }
-        if origin:
-            self.metadata["initial"] = origin
+        if origins:
+            self.metadata["initial"] = origins
         if teachers:
             self.metadata["teachers"] = told
         if stored:

@@ -42,9 +42,9 @@ def lead(devices: Devices, config: RunConfig, run: Recorder) -> None:
     settings = {"config": config.to_dict(), "precision": devices.precision}
     with lost_workers_named(devices):
         broadcast(devices, json.dumps(settings).encode())
-        initial = Path(config.train.initial_file)
+        initial = [Path(path) for path in config.train.initial_files]
         for file in _weight_files(config, run):
-            wanted = file.is_file() and not (resumes and file == initial)
+            wanted = file.is_file() and not (resumes and file in initial)
             broadcast(devices, file.read_bytes() if wanted else b"")
 
 
@@ -69,13 +69,15 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
         config = RunConfig.from_dict(settings["config"])
         devices = dataclasses.replace(devices, precision=settings["precision"])
         run = _NoRun(Path(folder))
-        if path := config.train.initial_file:
-            received = run.initial_folder / PurePath(path).name
-            train_config = config.train.replace(initial_weights=str(received))
-            config = dataclasses.replace(config, train=train_config)
+        received = ",".join(
+            str(run.initial_folder / str(number) / PurePath(path).name)
+            for number, path in enumerate(config.train.initial_files, 1)
+        )
+        train_config = config.train.replace(initial_weights=received)
+        config = dataclasses.replace(config, train=train_config)
         for file in _weight_files(config, run):
             if content := broadcast(devices, b""):
-                file.parent.mkdir(exist_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
         dataset = load_cached(config.data.source)
         return train(config, dataset, run, should_stop=should_stop, devices=devices)
@@ -83,7 +85,7 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
 
 def _weight_files(config: RunConfig, run: Recorder) -> list[Path]:
     """Return every file that a training may read, in the order they are sent in."""
-    initial = [Path(path)] if (path := config.train.initial_file) else []
+    initial = map(Path, config.train.initial_files)
     return [run.last_weights, *kept_files(config, run.teachers_folder), *initial]
 
 

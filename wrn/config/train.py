@@ -194,8 +194,9 @@ class TrainConfig(Config):
     initial_weights: str = option(
         "",
         "Initial weights",
-        "A weight file of the same network to start from. Empty draws the weights at "
-        "random, as in the paper.",
+        "A weight file of the same network to start from. Several, with commas "
+        "between, are averaged, which suits trainings that began with the same "
+        "weights. Empty draws the weights at random, as in the paper.",
     )
     teacher: str = option(
         "",
@@ -258,12 +259,13 @@ class TrainConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        parts = self.teacher.split(",")
-        if self.teacher and not all(part.strip() for part in parts):
-            raise ConfigError(
-                "teacher must be a weight file, or several with commas between. "
-                f"Received: {self.teacher!r:.200}"
-            )
+        for name in ("initial_weights", "teacher"):
+            value = getattr(self, name)
+            if value and not all(part.strip() for part in value.split(",")):
+                raise ConfigError(
+                    f"{name} must be a weight file, or several with commas between. "
+                    f"Received: {value!r:.200}"
+                )
         if not _DEVICES.fullmatch(self.devices):
             raise ConfigError(
                 "devices must be auto, cpu, or a list such as gpu:0,gpu:1. "
@@ -271,19 +273,26 @@ class TrainConfig(Config):
             )
 
     @property
-    def initial_file(self) -> str:
-        """The file of the initial weights, `~` expanded; empty if there is none."""
-        return os.path.expanduser(self.initial_weights)
+    def initial_files(self) -> tuple[str, ...]:
+        """The files whose average is the initial weights, `~` expanded."""
+        return _files(self.initial_weights)
 
     @property
     def teachers(self) -> tuple[str, ...]:
         """The files of the teachers, one by one, `~` expanded."""
-        parts = self.teacher.split(",") if self.teacher else []
-        return tuple(os.path.expanduser(part.strip()) for part in parts)
+        return _files(self.teacher)
 
     def without_paths(self) -> "TrainConfig":
         """Return the settings as others may see them: files by their names alone."""
         return self.replace(
-            initial_weights=PurePath(self.initial_weights).name,
-            teacher=",".join(PurePath(file).name for file in self.teachers),
+            initial_weights=_names(self.initial_files), teacher=_names(self.teachers)
         )
+
+
+def _files(value: str) -> tuple[str, ...]:
+    parts = value.split(",") if value else []
+    return tuple(os.path.expanduser(part.strip()) for part in parts)
+
+
+def _names(files: tuple[str, ...]) -> str:
+    return ",".join(PurePath(file).name for file in files)

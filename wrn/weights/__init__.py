@@ -56,12 +56,15 @@ def inspect(path: str | Path) -> dict[str, Any]:
     return report(file, recognize(file))
 
 
-def read_named(setting: str, path: str) -> tuple[WeightFile, Recognized]:
-    """Read the file that a setting of a training names, and recognize its network.
+def read_named(
+    setting: str, path: str, *, of: int = 1
+) -> tuple[WeightFile, Recognized]:
+    """Read a file that a setting of a training names, and recognize its network.
 
     Args:
         setting: Name of the setting, for messages.
         path: The file.
+        of: How many files the setting names.
 
     Raises:
         WeightsError: If it cannot be read or holds no Wide ResNet; the setting and
@@ -71,7 +74,8 @@ def read_named(setting: str, path: str) -> tuple[WeightFile, Recognized]:
         file = read(path)
         return file, recognize(file)
     except WeightsError as error:
-        raise WeightsError(f"{setting} {path}: {error}") from error
+        hint = ". Commas stand between files" if of > 1 else ""
+        raise WeightsError(f"{setting} {path}: {error}{hint}") from error
 
 
 def report(file: WeightFile, found: Recognized) -> dict[str, Any]:
