@@ -10,8 +10,10 @@ from tests.teachers import write_teacher
 from tests.trainings import arrays, assert_same_arrays, small
 from wrn import storing, weights
 from wrn.config import ModelConfig
+from wrn.config.file_lists import files, joined
 from wrn.errors import ConfigError, WeightsError
 from wrn.initial_weights import read_initial_weights
+from wrn.model import build_model
 from wrn.origins import epochs_before
 from wrn.runs import RunStore, Status
 from wrn.training import train
@@ -82,10 +84,48 @@ def test_each_file_of_several_must_suit(first, tmp_path):
     write_teacher(other, ModelConfig(depth=10, widen_factor=2))
     with pytest.raises(ConfigError, match=r"must hold WRN-10-1 .*other\.weights\.h5, "):
         read_initial_weights(small(initial_weights=f"{first},{other}"))
-    with pytest.raises(WeightsError, match=r"none\.h5: .*Commas stand between files"):
+    with pytest.raises(WeightsError, match=r"none\.h5: .*Commas stand between files,"):
         read_initial_weights(small(initial_weights=f"{first},none.h5"))
-    with pytest.raises(ConfigError, match="several with commas between"):
-        small(initial_weights=f"{first},")
+
+
+def test_what_was_taught_something_else_is_not_averaged(first, tmp_path):
+    """One on whitened images, one on other classes; what is not told may be."""
+    file = weights.read(first)
+    model = build_model(small().model)
+    weights.fill(model, weights.recognize(file))
+    paths = [tmp_path / f"{name}.weights.h5" for name in ("whitened", "cars", "other")]
+    data = file.metadata["data"]
+    told = [
+        {"preprocessing": {"kind": "gcn-zca"}},
+        {"data": data | {"class_names": ["car", *data["class_names"][1:]]}},
+        {"preprocessing": 3, "data": {"class_names": None}},
+    ]
+    for path, each in zip(paths, told, strict=True):
+        weights.save(path, model, {"model": file.metadata["model"], **each})
+    for path, words in zip(
+        paths, ("mean-std, .*gcn-zca", "airplane.*car"), strict=False
+    ):
+        with pytest.raises(ConfigError, match=f"preprocessed alike.*{words}"):
+            read_initial_weights(small(initial_weights=f"{first},{path}"))
+    read_initial_weights(small(initial_weights=f"{first},{paths[2]}"))
+
+
+@pytest.mark.parametrize("value", ["a.h5,", ",", "a.h5,,b.h5", '"a.h5', "a\rb", " "])
+def test_lists_of_files_that_lack_one_are_refused(value):
+    with pytest.raises(ConfigError, match=r"initial_weights .*several with commas"):
+        small(initial_weights=value)
+
+
+def test_a_path_with_a_comma_goes_in_quotes(first):
+    odd = first.parent / 'a, "odd" one.weights.h5'
+    first.rename(odd)
+    value = joined([odd, odd])
+    assert value.count('"') == 12
+    config = small(initial_weights=value, teacher=f"~/b.h5, {joined([odd])}")
+    assert config.train.initial_files == (str(odd), str(odd))
+    assert config.train.teachers[1] == str(odd)
+    assert files(config.train.without_paths().initial_weights) == (odd.name, odd.name)
+    assert read_initial_weights(config)[0] is not None
 
 
 def test_home_may_be_a_tilde(first, monkeypatch):
@@ -93,7 +133,7 @@ def test_home_may_be_a_tilde(first, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(first.parent))
     found, [origin] = read_initial_weights(small(initial_weights=f"~/{first.name}"))
     assert found.config.name == "WRN-10-1"
-    assert origin["file"] == first.name
+    assert origin["file"] == f"first/{first.name}"
     assert small(teacher="~/a, b").train.teachers == (str(first.parent / "a"), "b")
 
 
@@ -131,14 +171,14 @@ def test_file_and_card_tell_where_they_came_from(
     train(config, dataset, run)
     told = weights.read(run.last_weights).metadata
     [initial] = told["initial"]
-    assert initial["file"] == "last.weights.h5"
+    assert initial["file"] == "first/last.weights.h5"
     assert initial["train"]["seed"] == 4
     assert initial["result"]["epochs"] == 1
     monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
     run.write_status(Status(state="finished"))
     card = storing.store(run, "synthetic", folder=tmp_path / "models")
     assert card["initial"] == told["initial"]
-    assert card["settings"]["train"]["initial_weights"] == "last.weights.h5"
+    assert card["settings"]["train"]["initial_weights"] == "first/last.weights.h5"
     assert str(tmp_path) not in json.dumps([card, told])
 
 

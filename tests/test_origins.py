@@ -2,16 +2,19 @@
 
 import dataclasses
 import hashlib
+import json
 
 import pytest
 
 from wrn.config import DataConfig, RunConfig
 from wrn.errors import ConfigError
 from wrn.origins import (
+    building_on,
     check_held_out,
     check_teachers,
     epochs_before,
     origin,
+    told_under,
     trained_on,
 )
 
@@ -62,6 +65,55 @@ def test_epochs_that_several_trainings_began_with_count_once():
     parts[1]["initial"] = first
     assert epochs_before({"initial": parts}) == 35
     assert epochs_before({"initial": [{"result": {"epochs": 3}}] * 2}) == 6
+
+
+def test_last_and_best_of_one_training_count_once():
+    told = {"train": {"seed": 1}, "initial": [{"sha256": "a", "train": {}}]}
+    files = [
+        told | {"sha256": name, "result": {"epochs": epochs}}
+        for name, epochs in (("last", 20), ("best", 15))
+    ]
+    assert epochs_before({"initial": files}) == 20
+    # The same settings, from other weights, are another training.
+    files[1]["initial"] = [{"sha256": "b", "train": {}}]
+    assert epochs_before({"initial": files}) == 35
+
+
+def test_what_networks_have_in_common_is_told_once():
+    """Of each generation three files, from the average of the three before."""
+    files, sizes = [], []
+    for generation in range(12):
+        told = building_on(files, files[:1])
+        names = [f"{generation}.{number}" for number in range(3)]
+        files = [
+            {"file": f"{name}.h5", "sha256": name, "result": {"epochs": 2}, **told}
+            for name in names
+        ]
+        sizes.append(len(json.dumps(files[0])))
+    assert sizes[11] - sizes[10] == pytest.approx(sizes[2] - sizes[1], rel=0.1)
+    end = building_on(files, [])
+    assert epochs_before(end) == 2 * 3 * 12
+    # As a training that went on from there tells it.
+    assert building_on(told_under("initial", end), []) == end
+    assert building_on([], []) == {}
+
+
+def test_held_out_images_are_looked_for_in_what_is_told_once(dataset):
+    clean = told(dataset, "clean.weights.h5", validation=100) | {"sha256": "c"}
+    known = told(dataset) | {"sha256": "k"}
+    first = clean | {"sha256": "1", "initial": [known]}
+    second = clean | {"sha256": "2", "initial": [known]}
+    origins = building_on([first], [second])
+    assert origins["teachers"][0]["initial"] == [{"file": known["file"], "sha256": "k"}]
+    with pytest.raises(ConfigError, match=r"and a\.weights"):
+        check_held_out(config(), dataset, origins["initial"])
+    # The clean ones are told about, however often they come again.
+    clean_ones = building_on([clean | {"sha256": "1", "initial": [clean]}], [clean])
+    assert clean_ones["teachers"] == [{"file": "clean.weights.h5", "sha256": "c"}]
+    check_held_out(config(), dataset, [*clean_ones["initial"], *clean_ones["teachers"]])
+    # One that nobody tells about is not.
+    with pytest.raises(ConfigError, match="tells of none"):
+        check_held_out(config(), dataset, [{"file": "a", "sha256": "x"}])
 
 
 @pytest.mark.parametrize("epochs", [None, "3", -1, 1.5, True, 2**70, [1]])

@@ -1,7 +1,7 @@
 """Weights of other trainings, to start from in place of random ones."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +11,44 @@ from numpy.typing import NDArray
 from wrn import weights
 from wrn.config import RunConfig
 from wrn.errors import ConfigError
-from wrn.origins import origin
+from wrn.origins import known_classes, origin
+from wrn.text import printable
 from wrn.wiring import wiring_of
 
 
 def read_initial_weights(
     config: RunConfig,
-) -> tuple[weights.Recognized, list[dict[str, Any]]] | tuple[None, None]:
+) -> tuple[weights.Recognized | None, list[dict[str, Any]]]:
     """Read the weights to start from, if they are not drawn at random.
 
     Returns:
         The weights, of several files their average, and where each file comes from,
-        as `wrn.origins.origin` tells it.
+        as `wrn.origins.origin` tells it. `None` and nothing if they are random.
 
     Raises:
-        ConfigError: If they are of another network, or of another wiring.
+        ConfigError: If they are of another network, or of another wiring, or several
+            whose average has no meaning.
         WeightsError: If a file cannot be read.
     """
-    paths = config.train.initial_files
-    if not paths:
-        return None, None
-    read = [_read(config, path) for path in paths]
-    return _average([found for found, _ in read]), [origin for _, origin in read]
+    files = [_read(config, path) for path in config.train.initial_files]
+    if not files:
+        return None, []
+    _check_alike(files)
+    return _average([file.found for file in files]), [file.origin for file in files]
 
 
-def _read(config: RunConfig, path: str) -> tuple[weights.Recognized, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Initial:
+    path: str
+    found: weights.Recognized
+    metadata: Mapping[str, Any]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        return origin(self.path, Path(self.path), self.metadata)
+
+
+def _read(config: RunConfig, path: str) -> _Initial:
     files = len(config.train.initial_files)
     file, found = weights.read_named("initial_weights", path, of=files)
     wanted = config.model.replace(dropout=found.config.dropout)
@@ -46,7 +59,30 @@ def _read(config: RunConfig, path: str) -> tuple[weights.Recognized, dict[str, A
             f"{found.config.name} for {found.config.classes} classes, wired as "
             f"{found.wiring.name}"
         )
-    return found, origin(path, Path(path), file.metadata)
+    return _Initial(path, found, file.metadata)
+
+
+def _check_alike(files: Sequence[_Initial]) -> None:
+    """Refuse files whose networks were taught something else, as far as they tell."""
+    for of_one in (_preprocessing, known_classes):
+        known = [(file, told) for file in files if (told := of_one(file.metadata))]
+        for file, told in known[1:]:
+            if told != known[0][1]:
+                raise ConfigError(
+                    "initial_weights must name networks that know the same classes of "
+                    "images preprocessed alike, for they are averaged. Received: "
+                    f"{known[0][0].path} with {_words(known[0][1])}, {file.path} with "
+                    f"{_words(told)}"
+                )
+
+
+def _preprocessing(metadata: Mapping[str, Any]) -> str:
+    told = metadata.get("preprocessing")
+    return printable(str(told.get("kind")), 40) if isinstance(told, dict) else ""
+
+
+def _words(told: str | Sequence[str]) -> str:
+    return told if isinstance(told, str) else ", ".join(told[:10])
 
 
 def _average(found: Sequence[weights.Recognized]) -> weights.Recognized:

@@ -1,6 +1,7 @@
 """What people may call runs and stored weights: names that become those of files."""
 
 import re
+from pathlib import PurePath
 
 #: Characters of a name, at most.
 LONGEST = 100
@@ -13,6 +14,18 @@ RULE = (
     f"1 to {LONGEST} letters, digits, dots, dashes and underscores, the first a letter "
     "or digit"
 )
+
+
+#: The weights that every run has.
+LAST_WEIGHTS = "last.weights.h5"
+BEST_WEIGHTS = "best.weights.h5"
+
+
+def known_as(path: PurePath) -> str:
+    """Return what a weight file is known as: its name, or `RUN/NAME` in a run."""
+    if path.name in (LAST_WEIGHTS, BEST_WEIGHTS) and path.parent.name:
+        return f"{path.parent.name}/{path.name}"
+    return path.name
 
 
 def is_name(text: str) -> bool:

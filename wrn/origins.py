@@ -1,14 +1,19 @@
 """What weight files tell of their training, and of those that it builds on."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.errors import ConfigError
+from wrn.naming import known_as
 from wrn.text import printable
+
+#: Where a weight file tells of those that its training builds on.
+_PAST = ("initial", "teachers")
 
 #: What a weight file tells of its training, and one that builds on it keeps.
 _TOLD = ("model", "train", "data", "result", "commit", "initial", "teachers")
@@ -18,7 +23,7 @@ def origin(name: str, content: Path, metadata: Mapping[str, Any]) -> dict[str, A
     """Return what is kept of a weight file.
 
     Args:
-        name: Its name, or its path, of which the name is kept.
+        name: Its path, of which is kept what `wrn.naming.known_as` returns.
         content: Where it can be read.
         metadata: What it says about itself.
 
@@ -30,7 +35,54 @@ def origin(name: str, content: Path, metadata: Mapping[str, Any]) -> dict[str, A
     with content.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     told = {key: metadata[key] for key in _TOLD if key in metadata}
-    return {"file": Path(name).name, "sha256": digest} | told
+    return {"file": known_as(PurePath(name)), "sha256": digest} | told
+
+
+def told_under(key: str, metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the origins that a weight file tells under a key.
+
+    Args:
+        key: `initial` or `teachers`.
+        metadata: What it says about itself. Files from before there were several tell
+            one as it is; whatever is none, because a file was edited, is left out.
+    """
+    told = metadata.get(key)
+    listed = told if isinstance(told, list) else [told]
+    return [each for each in listed if isinstance(each, dict)]
+
+
+def contents(origins: Sequence[Mapping[str, Any]]) -> list[object]:
+    """Return what stands for the content of each weight file."""
+    return [each.get("sha256") for each in origins]
+
+
+def building_on(
+    initial: Sequence[Mapping[str, Any]], teachers: Sequence[Mapping[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what a weight file tells of those that its training builds on.
+
+    Each is told in full once, and where it comes again by name and content alone: what
+    they have in common would else double with each generation.
+
+    Args:
+        initial: Origins of the weights that it began with; none if those were random.
+        teachers: Origins of the teachers.
+    """
+    told: set[str] = set()
+
+    def once(each: Mapping[str, Any]) -> dict[str, Any]:
+        mention = {key: each[key] for key in ("file", "sha256") if key in each}
+        if mention == each or str(each.get("sha256")) in told:
+            return mention
+        if "sha256" in each:
+            told.add(str(each["sha256"]))
+        past = {
+            key: [*map(once, told_under(key, each))] for key in _PAST if key in each
+        }
+        return {**each, **past}
+
+    groups = {"initial": initial, "teachers": teachers}
+    return {key: [*map(once, group)] for key, group in groups.items() if group}
 
 
 def epochs_before(metadata: Mapping[str, Any]) -> int:
@@ -41,16 +93,25 @@ def epochs_before(metadata: Mapping[str, Any]) -> int:
             somebody edited it.
 
     Returns:
-        The epochs of all trainings that led to them. One that several others began
-        with, whose average they are, counts once.
+        The epochs of all trainings that led to them. One counts once, if several
+        began with its weights, or if both its last and its best were averaged.
     """
-    # Files that do not tell their content are each a training of its own.
-    epochs = {
-        str(each.get("sha256", number)): epochs_trained(each) or 0
-        for number, each in enumerate(_lineage([metadata], "initial"))
-        if each is not metadata
-    }
+    epochs: dict[str, int] = {}
+    for number, each in enumerate(_lineage([metadata], "initial")):
+        if each is not metadata:
+            training = _training(each) or str(number)
+            known = epochs.get(training, 0)
+            epochs[training] = max(known, epochs_trained(each) or 0)
     return sum(epochs.values())
+
+
+def _training(told: Mapping[str, Any]) -> str:
+    """Return what stands for the training of a weight file; empty if none is told."""
+    if "train" not in told:
+        return str(told.get("sha256", ""))
+    parts = [told.get(key) for key in ("model", "train", "data")]
+    began = contents(told_under("initial", told))
+    return json.dumps([parts, began], sort_keys=True)
 
 
 def epochs_trained(metadata: Mapping[str, Any]) -> int | None:
@@ -143,7 +204,7 @@ def check_held_out(
     asked = config.data.validation
     if not asked:
         return
-    for each in _lineage(origins, "initial", "teachers"):
+    for each in _lineage(origins, *_PAST):
         data = each.get("data")
         data = data if isinstance(data, dict) else {}
         if data.get("synthetic") == (not dataset.synthetic):
@@ -171,12 +232,17 @@ def _lineage(
 ) -> Iterator[Mapping[str, Any]]:
     """Yield origins and all that they tell under these keys that they come from.
 
-    Whatever is no origin, because a file was edited, is passed over.
+    What only mentions a file is passed over, if that is told about elsewhere.
     """
-    left: list[Any] = list(origins)
+    left = list(origins)
+    told, mentioned = set(), []
     while left:
         each = left.pop()
-        if isinstance(each, dict):
-            yield each
-            for told in map(each.get, keys):
-                left += told if isinstance(told, list) else [told]
+        if each.keys() == {"file", "sha256"}:
+            mentioned.append(each)
+            continue
+        told.add(str(each.get("sha256")))
+        yield each
+        for key in keys:
+            left += told_under(key, each)
+    yield from (each for each in mentioned if str(each.get("sha256")) not in told)

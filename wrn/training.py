@@ -7,7 +7,7 @@ one device (docs/scale.md tells of several).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -25,7 +25,13 @@ from wrn.data import Dataset
 from wrn.devices import Devices, choose
 from wrn.errors import DivergedError, RunError
 from wrn.initial_weights import read_initial_weights
-from wrn.origins import check_held_out, check_teachers
+from wrn.origins import (
+    building_on,
+    check_held_out,
+    check_teachers,
+    contents,
+    told_under,
+)
 from wrn.pace import Pace
 from wrn.randomness import image_order
 from wrn.schedule import drop_epochs, learning_rate
@@ -191,22 +197,24 @@ class _Training:
         self.rate: float | None = None
         refuse_other_images(devices, dataset)
         stored = fitted = initial = None
+        origins: Sequence[Mapping[str, Any]]
         if run.last_weights.exists():
             # What was fitted when the training began stays, to the bit.
             stored, fitted = checkpoint.read(run.last_weights, config, dataset)
-            origins = stored.metadata.get("initial")
+            origins = told_under("initial", stored.metadata)
         else:
             initial, origins = read_initial_weights(config)
         teachers = read_teachers(config, run.teachers_folder)
         told = [teacher.origin for teacher in teachers]
-        if stored and stored.metadata.get("teachers", []) != told:
+        taught_by = told_under("teachers", stored.metadata) if stored else told
+        if contents(told) != contents(taught_by):
             raise RunError(
                 "A training must go on with the teachers that it began with. "
                 "Received: other weight files than those its checkpoint tells of"
             )
         if not stored:
             check_teachers(dataset, told)
-            check_held_out(config, dataset, [*(origins or []), *told])
+            check_held_out(config, dataset, [*origins, *told])
         self.session = Session(config, dataset, devices, fitted, initial, teachers)
         self.metadata: dict[str, Any] = {
             "model": config.model.to_dict(),
@@ -222,10 +230,7 @@ class _Training:
             "train": config.train.without_paths().to_dict(),
             "commit": commit(),
         }
-        if origins:
-            self.metadata["initial"] = origins
-        if teachers:
-            self.metadata["teachers"] = told
+        self.metadata |= building_on(origins, told)
         if stored:
             self.state = checkpoint.restore(self.session, run.last_weights, stored)
         run.rewind(self.state.records)

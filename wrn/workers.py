@@ -13,10 +13,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from wrn.collective import broadcast, lost_workers_named
-from wrn.config import RunConfig
+from wrn.config import RunConfig, file_lists
 from wrn.data import load_cached
 from wrn.devices import Devices
 from wrn.initial_weights import read_initial_weights
+from wrn.naming import BEST_WEIGHTS, LAST_WEIGHTS, known_as
 from wrn.teacher_files import kept_files, read_teachers
 from wrn.training import Outcome, Recorder, train
 
@@ -69,8 +70,8 @@ def follow(devices: Devices, should_stop: Callable[[], bool] | None = None) -> O
         config = RunConfig.from_dict(settings["config"])
         devices = dataclasses.replace(devices, precision=settings["precision"])
         run = _NoRun(Path(folder))
-        received = ",".join(
-            str(run.initial_folder / str(number) / PurePath(path).name)
+        received = file_lists.joined(
+            run.initial_folder / str(number) / known_as(PurePath(path))
             for number, path in enumerate(config.train.initial_files, 1)
         )
         train_config = config.train.replace(initial_weights=received)
@@ -93,8 +94,8 @@ class _NoRun:
     """Takes a training's results and forgets them."""
 
     def __init__(self, folder: Path) -> None:
-        self.last_weights = folder / "last.weights.h5"
-        self.best_weights = folder / "best.weights.h5"
+        self.last_weights = folder / LAST_WEIGHTS
+        self.best_weights = folder / BEST_WEIGHTS
         self.teachers_folder = folder / "teachers"
         self.initial_folder = folder / "initial"
 

@@ -1,11 +1,10 @@
 """The training: optimizer, schedule, regularization, arithmetic."""
 
-import os
 import re
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import ClassVar
 
+from wrn.config import file_lists
 from wrn.config.options import Config, option
 from wrn.errors import ConfigError
 
@@ -260,12 +259,7 @@ class TrainConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("initial_weights", "teacher"):
-            value = getattr(self, name)
-            if value and not all(part.strip() for part in value.split(",")):
-                raise ConfigError(
-                    f"{name} must be a weight file, or several with commas between. "
-                    f"Received: {value!r:.200}"
-                )
+            file_lists.check(name, getattr(self, name))
         if not _DEVICES.fullmatch(self.devices):
             raise ConfigError(
                 "devices must be auto, cpu, or a list such as gpu:0,gpu:1. "
@@ -275,24 +269,16 @@ class TrainConfig(Config):
     @property
     def initial_files(self) -> tuple[str, ...]:
         """The files whose average is the initial weights, `~` expanded."""
-        return _files(self.initial_weights)
+        return file_lists.files(self.initial_weights)
 
     @property
     def teachers(self) -> tuple[str, ...]:
         """The files of the teachers, one by one, `~` expanded."""
-        return _files(self.teacher)
+        return file_lists.files(self.teacher)
 
     def without_paths(self) -> "TrainConfig":
         """Return the settings as others may see them: files by their names alone."""
         return self.replace(
-            initial_weights=_names(self.initial_files), teacher=_names(self.teachers)
+            initial_weights=file_lists.without_folders(self.initial_weights),
+            teacher=file_lists.without_folders(self.teacher),
         )
-
-
-def _files(value: str) -> tuple[str, ...]:
-    parts = value.split(",") if value else []
-    return tuple(os.path.expanduser(part.strip()) for part in parts)
-
-
-def _names(files: tuple[str, ...]) -> str:
-    return ",".join(PurePath(file).name for file in files)

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from wrn.config import RunConfig
 from wrn.errors import ConfigError, RunError
 from wrn.files import SMALL, UNFINISHED, replace_file
+from wrn.naming import BEST_WEIGHTS, LAST_WEIGHTS
 from wrn.runs.notes import Notes
 from wrn.runs.records import figure, read_records
 from wrn.runs.status import LIVE_STATES, State, Status
@@ -43,12 +44,12 @@ class Run:
     @property
     def last_weights(self) -> Path:
         """The checkpoint to resume from."""
-        return self.path / "last.weights.h5"
+        return self.path / LAST_WEIGHTS
 
     @property
     def best_weights(self) -> Path:
         """The weights with the best accuracy measured so far."""
-        return self.path / "best.weights.h5"
+        return self.path / BEST_WEIGHTS
 
     @property
     def teachers_folder(self) -> Path:

@@ -74,7 +74,7 @@ def read_named(
         file = read(path)
         return file, recognize(file)
     except WeightsError as error:
-        hint = ". Commas stand between files" if of > 1 else ""
+        hint = ". Commas stand between files, except in quotes" if of > 1 else ""
         raise WeightsError(f"{setting} {path}: {error}{hint}") from error
 
 
