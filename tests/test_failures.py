@@ -41,6 +41,7 @@ class ResourceExhaustedError(Exception):
             "Quota exceeded: x",
             "Make room",
         ),
+        (OSError(errno.EFBIG, "File too large", "x"), "File too large: x", "Make room"),
         (ValueError("odd\nmore"), "ValueError: odd", "Resume to try once more"),
         (KeyError(), "KeyError: no message", "Resume to try once more"),
     ],

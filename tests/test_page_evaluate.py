@@ -7,6 +7,7 @@ class 3 among the labels.
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -488,3 +489,13 @@ def test_least_sure_hits_come_first(open_page, models, images, random):
     app.segmented_control(key="gallery").set_value("Least sure hits").run()
     told = [element.value for element in app.markdown if "✓" in element.value]
     assert [text.rsplit(" ", 1)[1] for text in told] == [f"{n}0%" for n in range(2, 10)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Others refuse such a name.")
+def test_weights_whose_name_nothing_can_encode_are_shown(open_page, models):
+    odd = Path(os.fsdecode(os.fsencode(models) + b"/\xffa.weights.h5"))
+    write_weights(models / "a.weights.h5").rename(odd)
+    page = open_page()
+    assert not page.exception
+    assert page.selectbox(key="weights").value == "?a"
+    assert "WRN-10-1" in text_of(page)

@@ -48,9 +48,8 @@ def test_names_come_from_network_and_time_and_never_collide(store):
 def test_names_cannot_leave_the_folder(store, name):
     with pytest.raises(RunError, match="A run's name"):
         store.open(name)
-    if name:
-        with pytest.raises(RunError, match="A run's name"):
-            store.create(RunConfig(), name)
+    with pytest.raises(RunError, match="A run's name"):
+        store.create(RunConfig(), name)
 
 
 def test_taken_name_is_refused(store):

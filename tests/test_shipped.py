@@ -1,5 +1,6 @@
 """The weights in `models/` do what their cards say."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -32,6 +33,7 @@ def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
     settings = json.loads(path.read_text(encoding="utf-8"))
     assert len(settings["curve"]) == card.epochs
     assert settings["commit"]
+    assert card.sha256 == hashlib.sha256(stored.path.read_bytes()).hexdigest()
     row = (
         f"| {stored.name} | {card.test_accuracy:.2%} | {card.test_accuracy_flip:.2%} |"
     )

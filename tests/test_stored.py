@@ -1,6 +1,10 @@
 """The folder of stored weights and its cards."""
 
+import hashlib
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +47,18 @@ def test_a_card_tells_of_the_training_before(tmp_path):
     assert card.measured_on == "CIFAR-10"
 
 
+def test_a_card_of_other_weights_is_not_believed(tmp_path):
+    weights = tmp_path / "a.weights.h5"
+    weights.write_bytes(b"one")
+    digest = hashlib.sha256(b"one").hexdigest()
+    (tmp_path / "a.json").write_text(json.dumps(CARD | {"sha256": digest}))
+    (stored,) = list_stored(tmp_path)
+    assert stored.card.test_accuracy == 0.91
+    weights.write_bytes(b"another")
+    (stored,) = list_stored(tmp_path)
+    assert stored.card == Card(note="The card a.json is of other weights than these.")
+
+
 def test_no_folder_holds_nothing(tmp_path):
     assert list_stored(tmp_path / "none") == []
 
@@ -50,6 +66,16 @@ def test_no_folder_holds_nothing(tmp_path):
 def test_folder_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("WRN_MODELS", str(tmp_path))
     assert models_folder() == tmp_path
+    monkeypatch.setenv("WRN_MODELS", "~nobody-of-this-name/models")
+    assert models_folder() == Path("~nobody-of-this-name/models")
+    assert list_stored() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Others refuse such a name.")
+def test_a_name_that_nothing_can_encode_is_shown_without_it(tmp_path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xffa.weights.h5")).touch()
+    (stored,) = list_stored(tmp_path)
+    assert stored.name == "?a"
 
 
 @pytest.mark.parametrize(

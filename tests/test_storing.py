@@ -114,7 +114,7 @@ def test_stored_weights_are_replaced_only_where_asked(run, tmp_path):
     Execution(run).execute()
     folder = tmp_path / "models"
     first = store(run, "synthetic", folder=folder)
-    with pytest.raises(ConfigError, match=r"WRN-10-1\.weights\.h5, which exists"):
+    with pytest.raises(ConfigError, match=r"WRN-10-1\.weights\.h5 exists"):
         store(run, "synthetic", folder=folder)
     assert store(run, "synthetic", folder=folder, replace=True) == first
     store(run, "synthetic", folder=folder, name="mine")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from wrn.config import RunConfig
 from wrn.errors import ConfigError, DataError, DivergedError, WeightsError, WrnError
 
+#: The disk is full, a quota used up, or a file at the limit of its size.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -65,7 +68,7 @@ def _advice(error: BaseException, config: RunConfig) -> str:
         return "Train again with another file in the setting that is named, or none."
     if isinstance(error, ConfigError):
         return "Train again with another value of the setting that is named."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return "Make room on the disk, then resume: the last checkpoint is whole."
     if isinstance(error, WrnError):
         return ""

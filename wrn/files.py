@@ -1,5 +1,6 @@
 """Files: replaced whole, so that no reader sees half of one; told apart by change."""
 
+import hashlib
 import os
 import uuid
 from pathlib import Path
@@ -24,10 +25,21 @@ def replace_file(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal digits.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def identity(path: Path) -> str:
     """Return what stands for a file's content: another when the file changes."""
+    name = ascii(str(path))  # A name may hold bytes that no output can encode.
     try:
         status = path.stat()
     except OSError:
-        return f"{path}, gone"  # deleted just now; reading it says so
-    return f"{path}, {status.st_mtime_ns}, {status.st_size}"
+        return f"{name}, gone"  # deleted just now; reading it says so
+    return f"{name}, {status.st_mtime_ns}, {status.st_size}"

@@ -1,6 +1,5 @@
 """What weight files tell of their training, and of those that it builds on."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -9,6 +8,7 @@ from typing import Any
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.errors import ConfigError
+from wrn.files import sha256
 from wrn.naming import known_as
 from wrn.text import printable
 
@@ -32,10 +32,8 @@ def origin(name: str, content: Path, metadata: Mapping[str, Any]) -> dict[str, A
         `model`, `train`, `data`, `result`, `commit`, and in turn `initial`, a list or
         a single one in files from before it was, and `teachers`.
     """
-    with content.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     told = {key: metadata[key] for key in _TOLD if key in metadata}
-    return {"file": known_as(PurePath(name)), "sha256": digest} | told
+    return {"file": known_as(PurePath(name)), "sha256": sha256(content)} | told
 
 
 def told_under(key: str, metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:

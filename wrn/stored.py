@@ -4,17 +4,20 @@
     models/WRN-16-2.json        the card: how it was trained, how good it is
 
 A card is written once, after a training, and read by people and programs. It may
-lack any field; a field of the wrong type counts as missing.
+lack any field; a field of the wrong type counts as missing. One that is of another
+file than the one beside it is not believed.
 """
 
 import json
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+from wrn.files import identity, sha256
 from wrn.origins import epochs_before
-from wrn.text import printable
+from wrn.text import encodable, printable
 
 ENDING = ".weights.h5"
 
@@ -38,6 +41,7 @@ class Card:
         test_accuracy: Fraction of the test images classified rightly, 0 to 1.
         test_accuracy_flip: The same, averaged over each image and its mirror image.
         images: Number of test images.
+        sha256: Of the weight file; empty if the card does not tell.
         note: A caveat; empty if there is none.
     """
 
@@ -49,6 +53,7 @@ class Card:
     test_accuracy: float | None = None
     test_accuracy_flip: float | None = None
     images: int | None = None
+    sha256: str = ""
     note: str = ""
 
     @classmethod
@@ -73,6 +78,7 @@ class Card:
             test_accuracy=_fraction(stored.get("test_accuracy")),
             test_accuracy_flip=_fraction(stored.get("test_accuracy_flip")),
             images=_count(stored.get("images")),
+            sha256=_text(stored.get("sha256")),
             note=_text(stored.get("note")),
         )
 
@@ -92,13 +98,13 @@ class StoredWeights:
     @property
     def name(self) -> str:
         """The file's name without its ending, such as `WRN-16-2`."""
-        return self.path.name.removesuffix(ENDING)
+        return encodable(self.path.name.removesuffix(ENDING))
 
 
 def models_folder() -> Path:
     """Return the folder of the stored weights: `WRN_MODELS`, else `models/`."""
     ours = Path(__file__).resolve().parents[1] / "models"
-    return Path(os.environ.get("WRN_MODELS") or ours).expanduser()
+    return Path(os.path.expanduser(os.environ.get("WRN_MODELS") or ours))
 
 
 def list_stored(folder: Path | None = None) -> list[StoredWeights]:
@@ -116,7 +122,24 @@ def list_stored(folder: Path | None = None) -> list[StoredWeights]:
         for path in folder.glob(f"*{ENDING}")
         if path.is_file() and not path.name.startswith(".")
     )
-    return [StoredWeights(path, Card.read(card_path(path))) for path in paths]
+    return [StoredWeights(path, _card_of(path)) for path in paths]
+
+
+def _card_of(weights: Path) -> Card:
+    path = card_path(weights)
+    card = Card.read(path)
+    if card.sha256 and card.sha256 != _content(weights, identity(weights)):
+        return Card(note=f"The card {path.name} is of other weights than these.")
+    return card
+
+
+@lru_cache(maxsize=256)
+def _content(path: Path, _identity: str) -> str:
+    """Return what stands for a file's content, read once for each of its versions."""
+    try:
+        return sha256(path)
+    except OSError:
+        return ""  # What the card is of cannot be told; reading the weights says why.
 
 
 def card_path(weights: Path) -> Path:

@@ -14,7 +14,7 @@ from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
 from wrn.evaluation import check_classes, evaluate, origin_note
-from wrn.files import replace_file
+from wrn.files import replace_file, sha256
 from wrn.origins import trained_on
 from wrn.recipes import RECIPES, note
 from wrn.restoring import load_weights
@@ -58,11 +58,13 @@ def store(
     folder = models_folder() if folder is None else folder
     name = _checked_name(config.model.name if name is None else name)
     target = folder / f"{name}{ENDING}"
-    if target.exists() and not replace:
-        raise ConfigError(
-            "Stored weights must have a name of their own; --name gives one, --replace "
-            f"puts them in the place of others. Received: {target.name}, which exists"
-        )
+    for taken in (target, card_path(target)):
+        if taken.exists() and not replace:
+            raise ConfigError(
+                "Stored weights must have a name of their own; --name gives one, "
+                "--replace puts them in the place of others. "
+                f"Received: {name}, and {taken.name} exists"
+            )
     loaded = load_weights(run.last_weights)
     if loaded.config.name != config.model.name:
         raise RunError(
@@ -78,8 +80,15 @@ def store(
     )
     trained = trained_on(loaded.metadata) or dataset.name
     notes = dataset.note, origin_note(loaded.metadata, dataset)
+    weights.save(
+        target,
+        loaded.classifier.model,
+        loaded.metadata,
+        preprocessing=loaded.classifier.preprocessing.arrays(),
+    )
     card = {
         "name": config.model.name,
+        "sha256": sha256(target),
         "recipe": _recipe(config),
         "epochs": config.train.epochs,
         "seed": config.train.seed,
@@ -108,12 +117,6 @@ def store(
             for record in run.metrics("epoch")
         ],
     }
-    weights.save(
-        target,
-        loaded.classifier.model,
-        loaded.metadata,
-        preprocessing=loaded.classifier.preprocessing.arrays(),
-    )
     _write_card(card_path(target), card)
     return card
 

@@ -64,7 +64,7 @@ def _train(arguments: argparse.Namespace) -> int:
     }
     config = recipes.note(RunConfig(**sections), recipe.name)
     store = RunStore(runs_folder(config.output))
-    if arguments.resume and not arguments.run:
+    if arguments.resume and arguments.run is None:
         raise ConfigError(
             "--resume must come with --run NAME, the run to resume. "
             "Received: --resume alone"

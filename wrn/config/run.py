@@ -170,4 +170,5 @@ SECTIONS: dict[str, type[Config]] = {
 
 def runs_folder(output: OutputConfig) -> Path:
     """Return the absolute path of the folder that holds the runs."""
-    return Path(output.runs_folder).expanduser().resolve()
+    # What `Path.expanduser` cannot expand is an error of its own.
+    return Path(os.path.expanduser(output.runs_folder)).resolve()

@@ -64,7 +64,7 @@ class RunStore:
 
     def _new_folder(self, model: ModelConfig, name: str | None) -> Path:
         while True:
-            path = self.root / _checked_name(name or self._free_name(model))
+            path = self.root / _checked_name(self._free_name(model) if name is None else name)
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
                 path.mkdir()

@@ -441,8 +441,8 @@ def main() -> None:
 
 
 def no_room(error: Exception) -> bool:
-    """Whether the disk is full, or a quota used up."""
-    full = (errno.ENOSPC, errno.EDQUOT)
+    """Whether the disk is full, a quota used up, or a file at the limit of its size."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return isinstance(error, OSError) and error.errno in full
 
 
