@@ -127,9 +127,11 @@ def test_the_way_to_go_on_names_another_folder(monkeypatch, capsys, tmp_path):
 
 
 def test_an_estimate_is_of_the_run_that_resumes(capsys):
-    make_run("first")
+    done = len(make_run("first").metrics("epoch"))
     assert main(["train", "--run", "first", "--resume", "--estimate", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["name"] == CONFIG.model.name
+    told = json.loads(capsys.readouterr().out)
+    assert (told["name"], told["epochs_done"]) == (CONFIG.model.name, done)
+    assert done > 0
     words = ["train", "--run", "first", "--resume", "--estimate", "--depth", "40"]
     assert main(words) == 2
     assert "depth must be" in capsys.readouterr().err

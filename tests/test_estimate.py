@@ -100,6 +100,19 @@ def test_the_whole_training_takes_its_epochs():
     assert told.precision == "bfloat16"
 
 
+def test_a_training_that_goes_on_takes_what_is_left():
+    """Images of full size, which come last, take longest."""
+    given = config(epochs=4, first_size=16, full_size_from=0.5)
+    told = estimate(given, speed(), epochs_done=2)
+    full = estimate(config(epochs=1), speed())
+    assert told.seconds_per_epoch == pytest.approx(full.seconds_per_epoch)
+    assert told.seconds == pytest.approx(2 * full.seconds)
+    assert ", 2 min 46 s after epoch 2 · " in str(
+        estimate(given, speed(told.seconds_per_epoch * 1e9 / 83), epochs_done=2)
+    )
+    assert estimate(given, speed(), epochs_done=4).seconds == 0
+
+
 def test_what_a_teacher_takes_is_not_counted_and_said_so():
     alone, taught = (estimate(config(teacher=file), speed()) for file in ("", "a.h5"))
     assert taught.seconds == alone.seconds

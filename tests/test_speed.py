@@ -93,6 +93,17 @@ def test_a_run_with_a_teacher_tells_nothing():
     assert known(config(), RunStore()) is None
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "tells"), [(1, False), (31, False), (32, True), (512, True)]
+)
+def test_batches_of_another_size_tell_nothing(batch_size, tells):
+    """With single images a device trains many times slower."""
+    past("other", 100.0, config(batch_size=batch_size))
+    assert (known(config(), RunStore()) is not None) == tells
+    past("alike", 900.0, config(LARGE), updated=5e8)
+    assert known(config(), RunStore()).run == ("other" if tells else "alike")
+
+
 def test_only_the_last_epochs_count():
     run = past("long", 10.0, epochs=range(1, 4))
     for epoch in range(4, 9):

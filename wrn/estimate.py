@@ -66,9 +66,10 @@ class Estimate:
     """What a training will take.
 
     Attributes:
-        seconds_per_epoch: Of a mean epoch, the measurement at its end included;
-            `None` while the device's speed is not known.
-        seconds: Of all epochs; `None` likewise.
+        seconds_per_epoch: Of a mean epoch of those to come, the measurement at its end
+            included; `None` while the device's speed is not known.
+        seconds: Of all epochs to come; `None` likewise.
+        epochs_done: After how many epochs the training goes on.
         memory_bytes: The most memory that it needs at once, of each GPU if any is
             used, else of the machine.
         available_bytes: How much of that memory is free, `None` if not known.
@@ -87,13 +88,17 @@ class Estimate:
     gpus: int
     speed: Speed | None
     has_teacher: bool = False
+    epochs_done: int = 0
 
     def __str__(self) -> str:
         """Return the figures in one line for people."""
         time = "Time not known yet on this device"
         if self.seconds_per_epoch is not None and self.seconds is not None:
             time = f"About {estimated_duration(self.seconds_per_epoch)} per epoch"
-            time += f", {estimated_duration(self.seconds)} in all"
+            time += f", {estimated_duration(self.seconds)} "
+            time += (
+                f"after epoch {self.epochs_done:,}" if self.epochs_done else "in all"
+            )
             time += ", without the teacher's share" if self.has_teacher else ""
         memory = f"about {gigabytes(self.memory_bytes)} of "
         memory += "GPU memory" if self.gpus else "memory"
@@ -119,28 +124,33 @@ class Estimate:
         return asdict(self)
 
 
-def estimate(config: RunConfig, speed: Speed | None) -> Estimate:
+def estimate(
+    config: RunConfig, speed: Speed | None, *, epochs_done: int = 0
+) -> Estimate:
     """Estimate what a training will take on this device.
 
     Args:
         config: All its settings.
         speed: What `wrn.speed.known` found.
+        epochs_done: How many epochs are over, of a training that goes on.
 
     Returns:
         The estimate. Nothing is started or loaded for it.
     """
     gpus = _gpus(config.train, speed)
     precision = _precision(config.train, speed, gpus > 0)
-    per_epoch = seconds_per_epoch(config, speed) if speed else None
+    left = config.train.epochs - epochs_done
+    per_epoch = seconds_per_epoch(config, speed, epochs_done) if speed else None
     return Estimate(
         seconds_per_epoch=per_epoch,
-        seconds=per_epoch and per_epoch * config.train.epochs,
+        seconds=per_epoch and per_epoch * max(left, 0),
         memory_bytes=memory(config, precision, gpus=gpus),
         available_bytes=None if gpus else available_memory(),
         precision=precision,
         gpus=gpus,
         speed=speed,
         has_teacher=bool(config.train.teachers),
+        epochs_done=epochs_done,
     )
 
 
@@ -159,19 +169,22 @@ def _precision(train: TrainConfig, speed: Speed | None, on_gpu: bool) -> str:
     return known or ("bfloat16" if on_gpu else best_cpu_precision())
 
 
-def seconds_per_epoch(config: RunConfig, speed: Speed) -> float:
+def seconds_per_epoch(config: RunConfig, speed: Speed, epochs_done: int = 0) -> float:
     """Return the time of a mean epoch in seconds.
 
     Args:
         config: The training. Images that are shrunk at first take less.
         speed: Of the device.
+        epochs_done: How many epochs are over, and left out.
     """
-    train, epochs = config.train, config.train.epochs
+    train = config.train
+    # Of a training that is over, the last one.
+    epochs = range(min(epochs_done, train.epochs - 1), train.epochs)
     trained, held_out = _counts(config.data)
     # The last partial batch is left out.
     trained -= trained % min(train.batch_size, trained)
-    sizes = (image_size(train, epoch) for epoch in range(epochs))
-    cost = sum(map(image_cost, sizes)) / epochs
+    sizes = (image_size(train, epoch) for epoch in epochs)
+    cost = sum(map(image_cost, sizes)) / len(epochs)
     measured = held_out
     if train.averaging and train.averaging_from:
         # The averaged weights get batch-norm statistics of their own.

@@ -25,6 +25,10 @@ TRAINING_PASSES = 3
 #: smaller: small tensors keep the device less busy (docs/performance.md).
 SMALL_IMAGES_OVERHEAD = 0.03
 
+#: How many times larger or smaller than the training's the batches of a run may be that
+#: is to tell its speed (docs/performance.md).
+_SIMILAR_BATCH = 4
+
 #: How many of the newest runs are looked at, and how many of a run's last epochs.
 _MOST_RUNS = 20
 _LAST_EPOCHS = 5
@@ -94,9 +98,9 @@ def image_cost(size: int) -> float:
 def known(config: RunConfig, store: RunStore) -> Speed | None:
     """Find out from the past how fast a training would be.
 
-    Of the newest runs on the same devices in the same precision it takes the last of
-    the same network; without one, the last of any, or what was measured, whichever is
-    later.
+    Of the newest runs on the same devices in the same precision, with batches of a
+    similar size, it takes the last of the same network; without one, the last of any,
+    or what was measured, whichever is later.
 
     Args:
         config: The training.
@@ -117,6 +121,9 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
         if speed is None or elsewhere or " workers" in speed.device:
             continue
         if _moved(past.train.devices, speed):
+            continue
+        ratio = past.train.batch_size / config.train.batch_size
+        if not 1 / _SIMILAR_BATCH <= ratio <= _SIMILAR_BATCH:
             continue
         if past.train.teachers:
             continue  # How much of the time was the teacher's is not known.

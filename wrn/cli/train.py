@@ -70,13 +70,16 @@ def _train(arguments: argparse.Namespace) -> int:
             "Received: --resume alone"
         )
     if arguments.estimate or arguments.measure:
+        done = 0
         if arguments.resume:
-            config = store.open(arguments.run).config()
+            run = store.open(arguments.run)
+            config = run.config()
+            done = len(run.metrics("epoch"))
             _refuse_changes(arguments, config)
             devices = arguments.devices or config.train.devices
             train = config.train.replace(devices=devices)
             config = dataclasses.replace(config, train=train)
-        return _estimate(config, store, arguments)
+        return _estimate(config, store, arguments, done)
     workers = cluster()
     if workers and not workers.chief:
         return _follow(config, arguments, workers)
@@ -104,7 +107,9 @@ def _list_recipes(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate(config: RunConfig, store: RunStore, arguments: argparse.Namespace) -> int:
+def _estimate(
+    config: RunConfig, store: RunStore, arguments: argparse.Namespace, epochs_done: int
+) -> int:
     from wrn import speed
     from wrn.estimate import estimate
 
@@ -118,7 +123,7 @@ def _estimate(config: RunConfig, store: RunStore, arguments: argparse.Namespace)
         store.write_measured_speed(speed.measurement_key(train), found.to_dict())
     else:
         found = speed.known(config, store)
-    estimated = estimate(config, found)
+    estimated = estimate(config, found, epochs_done=epochs_done)
     if arguments.json:
         print_json({"name": config.model.name, **estimated.to_dict()})
         return 0
