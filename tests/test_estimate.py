@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -173,6 +174,21 @@ def test_each_of_several_gpus_takes_its_share_of_a_batch():
         config(), speed(device="Computing on 2 GPUs: X, X, in float16.")
     )
     assert two_found.gpus == 2
+
+
+def test_classifying_counts_where_batches_are_small():
+    """250 images whose largest outputs are 32 x 32 x 320 float32 values, 3 at once."""
+    model = ModelConfig(depth=10, widen_factor=20)
+    small = config("cifar10", model=model, batch_size=1)
+    weights = 6 * describe(model).weight_bytes
+    images = 50_000 * 3072
+    expected = images + weights + 3 * 250 * 32 * 32 * 320 * 4
+    assert memory(small, "float32", gpus=1) == expected
+    # All GPUs share a batch; one of them classifies.
+    assert memory(small, "float32", gpus=2) == expected
+    few = dataclasses.replace(small, data=small.data.replace(validation=25))
+    less = 3 * 225 * 32 * 32 * 320 * 4 + 25 * 3072
+    assert memory(few, "float32", gpus=1) == expected - less
 
 
 def test_memory_grows_with_batch_precision_and_averaging():

@@ -25,10 +25,11 @@ from wrn.evaluation import (
     wilson_interval,
 )
 from wrn.explain import classify
-from wrn.inference import BATCH_IMAGES, Classifier, cross_entropy, softmax
+from wrn.inference import Classifier, cross_entropy, softmax
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd
 from wrn.restoring import AUTHORS_STATISTICS, LoadedWeights, load_weights
+from wrn.schedule import BATCH_IMAGES
 
 PREPROCESSING = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))
 

@@ -2,8 +2,9 @@
 
 Memory is counted from the architecture. Of an image in a batch the backward pass
 needs the input of every batch normalization and the output of every ReLU, in the
-precision of the layers; nothing else is kept. To this come the data set, the
-weights with what the optimizer keeps beside them, and the process itself.
+precision of the layers; nothing else is kept. Where batches are small, classifying the
+held-out images takes more. To this come the data set, the weights with what the
+optimizer keeps beside them, and the process itself.
 
 Accuracy: within 15% of the peak measured on a CPU, for WRN-10-1, 16-2, 16-4 and 28-10
 in batches of 32 to 256, in float32 and bfloat16 (docs/performance.md, "Memory
@@ -19,7 +20,7 @@ from typing import Any
 from wrn.architecture import IMAGE_SHAPE, describe
 from wrn.config import DataConfig, RunConfig, TrainConfig
 from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
-from wrn.schedule import STATISTICS_BATCHES, image_size
+from wrn.schedule import BATCH_IMAGES, STATISTICS_BATCHES, image_size
 from wrn.speed import Speed, image_cost, training_passes
 from wrn.text import estimated_duration, gigabytes
 from wrn.wiring import wiring_of
@@ -59,6 +60,9 @@ _WEIGHT_COPIES = 6
 #: Activations in memory at the peak, against those that are kept: gradients on
 #: their way, the convolutions' workspace, and gaps between freed blocks.
 _ACTIVATION_FACTOR = 1.4
+
+#: Outputs of the largest layer in memory at once, where images are classified.
+_OUTPUTS_MEASURING = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,18 +207,20 @@ def memory(config: RunConfig, precision: str, *, gpus: int = 0) -> int:
         gpus: Count the memory of each of so many GPUs in place of the process's.
     """
     architecture = describe(config.model, wiring_of(config))
-    trained, _ = _counts(config.data)
+    trained, held_out = _counts(config.data)
     # Each GPU computes its share of the batch, and has all images and weights.
     activations = activation_bytes(config, precision) / max(gpus, 1)
+    # One classifies what is held out.
+    largest = max(math.prod(layer.output_shape) for layer in architecture.layers)
+    outputs = min(BATCH_IMAGES, held_out) * largest * _VALUE_BYTES[precision]
+    working = max(_ACTIVATION_FACTOR * activations, _OUTPUTS_MEASURING * outputs)
     copies = _WEIGHT_COPIES
     if config.train.averaging:
         # The average; of a late one, the network that its statistics are taken with.
         copies += 1 + bool(config.train.averaging_from)
     # The weights at which the second gradient is taken.
     copies += bool(config.train.sam_radius)
-    training = copies * architecture.weight_bytes + int(
-        _ACTIVATION_FACTOR * activations
-    )
+    training = copies * architecture.weight_bytes + int(working)
     images = trained * _IMAGE_BYTES * _STORED_BYTES[config.data.preprocessing]
     if gpus:
         return images + training

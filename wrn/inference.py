@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from wrn.architecture import IMAGE_SHAPE
 from wrn.errors import DataError, WeightsError
 from wrn.preprocessing import Preprocessing
+from wrn.schedule import BATCH_IMAGES
 from wrn.tracing import traced
-
-#: Images a batch. Large enough to fill the device, small enough that a stop or a
-#: progress bar need not wait.
-BATCH_IMAGES = 250
 
 
 class Classifier:

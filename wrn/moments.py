@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wrn.inference import BATCH_IMAGES
 from wrn.own_keras import keras
+from wrn.schedule import BATCH_IMAGES
 
 
 def misfit(model: keras.Model, images: NDArray[np.float32]) -> float:

@@ -7,6 +7,10 @@ from wrn.config import FULL_SIZE, TrainConfig
 #: Pixels by which the images grow: both groups that halve them divide it.
 _SIZE_STEP = 4
 
+#: Images that are classified at once. Large enough to fill the device, small enough
+#: that a stop or a progress bar need not wait.
+BATCH_IMAGES = 250
+
 #: Batches of training images from which the weights of a late average get their
 #: batch-norm statistics after an epoch: with 128 images each, a quarter of CIFAR-10.
 STATISTICS_BATCHES = 100

@@ -13,10 +13,10 @@ from wrn import weights
 from wrn.architecture import IMAGE_SHAPE
 from wrn.data import Images
 from wrn.devices import choose
-from wrn.inference import BATCH_IMAGES
 from wrn.model import build_model
 from wrn.moments import misfit
 from wrn.preprocessing import Preprocessing
+from wrn.schedule import BATCH_IMAGES
 from wrn.tracing import traced
 from wrn.weights import Recognized
 from wrn.wiring import Wiring
