@@ -8,10 +8,10 @@ import pytest
 
 from tests.teachers import STATISTICS, distilling, write_teacher
 from tests.trainings import small
-from wrn import workers
+from wrn import collective, workers
 from wrn.config import ModelConfig
 from wrn.devices import choose
-from wrn.errors import ConfigError
+from wrn.errors import ConfigError, WeightsError
 from wrn.runs import RunStore
 from wrn.teacher_files import read_teachers
 
@@ -98,3 +98,12 @@ def test_initial_weights_of_another_network_are_not_sent(line, tmp_path):
     with pytest.raises(ConfigError, match="initial_weights must hold WRN-10-1"):
         workers.lead(choose("float32", "cpu"), config, run)
     assert not line
+
+
+@pytest.mark.parametrize("chiefs", [["other"], [], ["mine", "mine"]])
+def test_weights_that_changed_on_the_way_are_refused(monkeypatch, chiefs):
+    alone = choose("float32", "cpu")
+    collective.refuse_other_weights(alone, ["mine"])
+    monkeypatch.setattr(collective, "of_chief", lambda *_: chiefs)
+    with pytest.raises(WeightsError, match="changed after they were sent"):
+        collective.refuse_other_weights(alone, ["mine"])

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from wrn.data import Dataset
 from wrn.devices import Devices
-from wrn.errors import ClusterError, DataError
+from wrn.errors import ClusterError, DataError, WeightsError
 from wrn.tracing import traced
 
 #: Bytes that are broadcast at once; they travel as float32, four times the size. Two
@@ -99,6 +99,25 @@ def refuse_other_images(devices: Devices, dataset: Dataset) -> None:
         raise DataError(
             "All workers must have the same images, in the same order. Received: "
             f"others on one of them, in {dataset.source}"
+        )
+
+
+def refuse_other_weights(devices: Devices, contents: Sequence[object]) -> None:
+    """Make sure that every worker begins with the weights that the chief begins with.
+
+    The chief's file may have been another when it was sent: that of a run which trains.
+
+    Args:
+        devices: This worker's.
+        contents: What stands for the content of its files of initial weights.
+
+    Raises:
+        WeightsError: On all workers, if one of them has others.
+    """
+    if any_says_so(devices, of_chief(devices, contents) != contents):
+        raise WeightsError(
+            "initial_weights must stay as they are while a training starts. Received: "
+            "files that changed after they were sent to the other workers"
         )
 
 

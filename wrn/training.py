@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 
 from wrn import checkpoint, weights
 from wrn.checkpoint import State, Sums
-from wrn.collective import agreed, lost_workers_named, refuse_other_images
+from wrn.collective import (
+    agreed,
+    lost_workers_named,
+    refuse_other_images,
+    refuse_other_weights,
+)
 from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
@@ -204,6 +209,7 @@ class _Training:
             origins = told_under("initial", stored.metadata)
         else:
             initial, origins = read_initial_weights(config)
+            refuse_other_weights(devices, contents(origins))
         teachers = read_teachers(config, run.teachers_folder)
         told = [teacher.origin for teacher in teachers]
         taught_by = told_under("teachers", stored.metadata) if stored else told
