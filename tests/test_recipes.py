@@ -154,7 +154,7 @@ def test_where_it_computes_and_where_files_lie_are_no_changes():
 
 
 def test_fast_is_how_the_network_of_its_figure_was_trained():
-    card = json.loads((ROOT / "models" / "WRN-16-2.json").read_text())
+    card = json.loads((ROOT / "models" / "WRN-16-2-fast.json").read_text())
     for section, settings in recipe("fast").settings.items():
         for name, value in settings.items():
             assert card["settings"][section][name] == value

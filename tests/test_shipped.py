@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_some_are_shipped():
     names = {stored.name for stored in SHIPPED}
-    assert {"WRN-10-1", "WRN-16-2", "WRN-16-4"} <= names
+    assert {"WRN-10-1", "WRN-16-2", "WRN-16-2-fast", "WRN-16-4"} <= names
 
 
 @pytest.mark.parametrize("stored", SHIPPED, ids=lambda stored: stored.name)
@@ -43,6 +43,15 @@ def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
 def test_the_larger_one_was_trained_before():
     (card,) = [stored.card for stored in SHIPPED if stored.name == "WRN-16-4"]
     assert f"{card.epochs_before} epochs and {card.epochs} more" in README
+
+
+def test_the_average_is_of_five_trainings():
+    (stored,) = [stored for stored in SHIPPED if stored.name == "WRN-16-2"]
+    assert f"five trainings, {stored.card.epochs_before} epochs in all" in README
+    metadata = weights.read(stored.path).metadata
+    assert len(metadata["initial"]) == 5
+    # A rate of zero leaves the weights alone.
+    assert metadata["train"]["learning_rate"] == 0.0
 
 
 def test_theano_layout_is_converted_back(tmp_path):

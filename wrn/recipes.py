@@ -124,7 +124,8 @@ RECIPES = {
             "network is unchanged.",
             source="The ideas of the DAWNBench and airbench entries",
             expected="WRN-16-2 91.0%, with test-time flip 91.2% (this project, on "
-            "images that were compressed as JPEG; its card has the curve)",
+            "images that were compressed as JPEG; WRN-16-2-fast, whose card has the "
+            "curve)",
             cost="80 epochs, of which small images save an eighth; two hours and three "
             "quarters on two CPU cores that did other work besides",
             settings={
