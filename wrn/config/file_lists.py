@@ -34,14 +34,18 @@ def files(value: str) -> tuple[str, ...]:
 
 def joined(paths: Iterable[object]) -> str:
     """Return the setting that names these files."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([str(path) for path in paths])
-    return line.getvalue()
+    return ", ".join(_quoted(str(path)) for path in paths)
 
 
 def without_folders(value: str) -> str:
     """Return a setting as others may see it: files by their names alone."""
     return joined(known_as(PurePath(file)) for file in files(value))
+
+
+def _quoted(path: str) -> str:
+    cell = io.StringIO()
+    csv.writer(cell, lineterminator="").writerow([path])
+    return cell.getvalue()
 
 
 def _split(value: str) -> list[str]:
