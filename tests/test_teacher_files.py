@@ -75,7 +75,7 @@ def test_file_and_card_tell_of_the_teachers_and_of_no_path(
     card = storing.store(run, "synthetic", folder=tmp_path / "models")
     assert card["teachers"] == told["teachers"]
     names = card["settings"]["train"]["teacher"]
-    assert names == "large.weights.h5,other.weights.h5"
+    assert names == "large.weights.h5, other.weights.h5"
     assert str(tmp_path) not in json.dumps([card, told])
 
 
