@@ -6,7 +6,7 @@ from ui import state
 from ui.classification_view import show
 from ui.navigation import require_frame
 from ui.picture_choice import choose_picture
-from ui.text import literal
+from ui.text import refusal
 from ui.weights_choice import choose_weights, recognize
 from wrn.errors import WrnError
 
@@ -28,4 +28,4 @@ try:
     if chosen and recognized and picture and st.session_state.get(state.CLASSIFYING):
         show(chosen, picture, recognized["notes"])
 except WrnError as error:
-    st.error(literal(str(error)))
+    st.error(refusal(error))

@@ -8,7 +8,7 @@ from ui.evaluation_view import show
 from ui.images_choice import choose_flip, choose_images, offer_synthetic
 from ui.measuring import measure
 from ui.navigation import require_frame
-from ui.text import literal
+from ui.text import refusal
 from ui.weights_choice import choose_weights, recognize
 from wrn.errors import DataError, WrnError
 
@@ -36,7 +36,7 @@ if pressed and chosen and not chosen.substitute:
             measure(chosen, data, flip=flip)
         progress.empty()
     except WrnError as error:
-        progress.error(literal(str(error)))
+        progress.error(refusal(error))
         if isinstance(error, DataError):
             offer_synthetic(data)
 

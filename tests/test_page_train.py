@@ -80,7 +80,7 @@ def test_recipe_brings_its_settings_and_says_how_images_grow(page):
     assert rates.argmax() == pytest.approx(len(rates) / 4, abs=3)
     page.selectbox(key="train_fast_first_size").set_value(32).run()
     assert "Images grow" not in text_of(page)
-    assert "first_size: 24 → 32" in text_of(page)
+    assert "First image size: 24 → 32" in text_of(page)
 
 
 def test_images_that_are_not_here_yet_are_not_fetched_for_samples(
@@ -149,7 +149,7 @@ def test_too_many_validation_images_are_said_in_a_sentence(page, small_source):
     buttons(page)["Show samples"].click().run()
     assert not page.exception
     (error,) = page.error
-    assert error.value.startswith("validation must leave some")
+    assert error.value.startswith("Validation images must leave some")
 
 
 def test_time_and_memory_are_told_before_the_start(page):
@@ -205,7 +205,7 @@ def test_refused_setting_disables_the_start(page):
     page.run()
     page.text_input(key="train_paper_milestones").set_value("often").run()
     assert not page.exception
-    assert "milestones must be" in text_of(page)
+    assert "Milestones must be" in text_of(page)
     assert buttons(page)["Start training"].disabled
     page.text_input(key="train_paper_milestones").set_value("0.5").run()
     assert not buttons(page)["Start training"].disabled
@@ -225,5 +225,5 @@ def test_number_out_of_bounds_holds_the_start_back(page):
     recipe = page.selectbox(key="recipe").value
     page.number_input(key=f"train_{recipe}_epochs").set_value(0).run()
     assert not page.exception
-    assert "epochs must be" in page.error[0].value
+    assert "Epochs must be" in page.error[0].value
     assert buttons(page)["Start training"].disabled

@@ -31,7 +31,7 @@ def test_runs_are_compared(page):
         "records"
     )
     assert row == {
-        "Setting": "train.epochs",
+        "Setting": "Epochs",
         "first": "4",
         "second": "5",
         "third": "4",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui.speed_measuring import measure_device
-from ui.text import literal
+from ui.text import literal, refusal
 from wrn import speed
 from wrn.config import RunConfig
 from wrn.errors import WrnError
@@ -38,6 +38,6 @@ def _offer(jobs: JobManager, config: RunConfig) -> None:
         try:
             measure_device(config.train, jobs.store.root)
         except WrnError as error:
-            st.error(literal(str(error)))
+            st.error(refusal(error))
         else:
             st.rerun()

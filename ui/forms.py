@@ -6,7 +6,7 @@ import streamlit as st
 
 from ui import state
 from ui.address import bring_back, keep
-from ui.text import literal
+from ui.text import refusal
 from wrn.config import DEPTHS, Config, ModelConfig, Option, options
 from wrn.errors import ConfigError
 from wrn.graph import LEVELS
@@ -147,7 +147,7 @@ def config_form(
     try:
         return defaults.replace(**answers)
     except ConfigError as error:
-        st.error(literal(str(error)))
+        st.error(refusal(error))
         return None
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from ui import run_view
 from ui.machine_view import machine_line
 from ui.state import TOASTED
-from ui.text import literal
+from ui.text import literal, refusal
 from wrn.config import RunConfig
 from wrn.errors import RunError, WrnError
 from wrn.jobs import JobManager, Snapshot
@@ -57,7 +57,7 @@ def run_panel(jobs: JobManager, run: Run, *, epochs: bool = False) -> None:
         config = run.config()
         shown = _outline(jobs, run, epochs=epochs)
     except RunError as error:
-        st.error(literal(str(error)))
+        st.error(refusal(error))
         return
 
     @st.fragment(run_every=POLL_SECONDS if shown[0] else None)
@@ -66,7 +66,7 @@ def run_panel(jobs: JobManager, run: Run, *, epochs: bool = False) -> None:
             status = status_of(jobs, run)
             changed = _outline(jobs, run, epochs=epochs) != shown
         except RunError as error:
-            st.error(literal(str(error)))
+            st.error(refusal(error))
             return
         _toast(run.name, status.state)
         if changed:
@@ -179,7 +179,7 @@ def _resume(jobs: JobManager, run: Run, status: Status) -> None:
         try:
             jobs.resume(run.name)
         except WrnError as error:
-            st.error(literal(str(error)))
+            st.error(refusal(error))
         else:
             st.rerun()
     done = run_view.epochs_done(status)

@@ -5,7 +5,7 @@ import streamlit as st
 from ui import state
 from ui.address import bring_back, keep
 from ui.architecture_view import group_shares
-from ui.text import literal
+from ui.text import refusal
 from wrn.architecture import Architecture, describe
 from wrn.errors import ConfigError
 from wrn.network_comparison import compare, network_named
@@ -33,7 +33,7 @@ def comparison(architecture: Architecture) -> None:
     try:
         other = describe(network_named(name))
     except ConfigError as error:
-        st.error(literal(str(error)))
+        st.error(refusal(error))
         return
     first, second = architecture.name, other.name
     st.dataframe(

@@ -9,7 +9,7 @@ from ui.charts import compare_curves
 from ui.live_chart import live_chart
 from ui.records import curves
 from ui.run_table import Row
-from ui.text import literal
+from ui.text import literal, with_labels
 from wrn.config import RunConfig, differences
 from wrn.runs import figure
 
@@ -91,6 +91,6 @@ def _settings(configs: dict[str, RunConfig]) -> None:
         st.caption("All their settings are the same.")
         return
     st.dataframe(
-        [{"Setting": name} | values for name, values in rows.items()],
+        [{"Setting": with_labels(name)} | values for name, values in rows.items()],
         hide_index=True,
     )

@@ -5,7 +5,7 @@ import streamlit as st
 from ui import state
 from ui.run_table import choose
 from ui.run_view import moment
-from ui.text import literal
+from ui.text import literal, refusal
 from wrn.errors import WrnError
 from wrn.jobs import JobManager
 from wrn.runs import Run, RunStore
@@ -26,7 +26,7 @@ def delete_button(jobs: JobManager, run: Run, *, live: bool) -> None:
             try:
                 st.session_state[state.DELETED] = jobs.store.delete(run.name)
             except WrnError as error:
-                st.error(literal(str(error)))
+                st.error(refusal(error))
             else:
                 choose(None)
                 st.rerun()
@@ -70,14 +70,14 @@ def _forget(store: RunStore, name: str) -> None:
     try:
         store.forget(name)
     except WrnError as error:
-        st.error(literal(str(error)))
+        st.error(refusal(error))
 
 
 def _restore(store: RunStore, name: str) -> None:
     try:
         store.restore(name)
     except WrnError as error:
-        st.error(literal(str(error)))
+        st.error(refusal(error))
     else:
         st.session_state[state.DELETED] = None
         choose(name)

@@ -10,7 +10,7 @@ import streamlit as st
 from ui import state
 from ui.address import open_page
 from ui.run_view import moment
-from ui.text import literal, percent
+from ui.text import literal, percent, refusal
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.runs import Run, figure
@@ -83,7 +83,7 @@ def last_evaluation(run: Run) -> None:
     try:
         found = run.evaluation()
     except RunError as error:
-        st.warning(literal(str(error)))
+        st.warning(refusal(error))
         return
     accuracy, images = figure(found, "accuracy"), figure(found, "images")
     if not found or accuracy is None or images is None:

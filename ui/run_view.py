@@ -14,7 +14,7 @@ from ui.charts import training_curves
 from ui.live_chart import live_chart
 from ui.records import curves
 from ui.state import LOG, LOG_LOSS, SMOOTHING
-from ui.text import literal, percent, rounded
+from ui.text import literal, percent, rounded, with_labels
 from wrn.config import DataConfig, RunConfig
 from wrn.runs import LIVE_STATES, Run, Status, figure
 from wrn.text import duration
@@ -102,8 +102,8 @@ def failure(status: Status) -> None:
     """Say why a run failed."""
     if status.state != "failed":
         return
-    cause = literal(status.error[:2000]) or "The cause is not known."
-    advice = literal(status.advice[:2000])
+    cause = literal(with_labels(status.error[:2000])) or "The cause is not known."
+    advice = literal(with_labels(status.advice[:2000]))
     st.error(cause + (f"  \n**What to try:** {advice}" if advice else ""))
     if status.traceback:
         with st.expander("Traceback"):

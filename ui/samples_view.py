@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui.loading import load_images
 from ui.pictures import enlarged
-from ui.text import literal
+from ui.text import literal, refusal
 from wrn.config import FULL_SIZE, DataConfig, TrainConfig
 from wrn.data import is_loaded, needs_download, source_version
 from wrn.errors import DataError
@@ -51,7 +51,7 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
                 data, source_version(data.source), train.batch_size, train.seed, size
             )
     except DataError as error:
-        st.error(literal(str(error)))
+        st.error(refusal(error))
         return
     with st.grid(COLUMNS, min_column_width=60, gap="xsmall", key="samples"):
         for picture, name in zip(pictures, names, strict=True):

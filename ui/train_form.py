@@ -10,7 +10,7 @@ from ui.forms import AnyConfig, config_form, model_form
 from ui.images_choice import choose_source
 from ui.live_chart import live_chart
 from ui.samples_view import samples
-from ui.text import literal
+from ui.text import literal, refusal, with_labels
 from wrn import naming
 from wrn.config import (
     DataConfig,
@@ -89,7 +89,10 @@ def run_form() -> RunConfig | None:
         RunConfig(model=model, data=data, train=train, output=output), recipe.name
     )
     if config.changed:
-        st.caption("Changed against the recipe: " + literal("; ".join(config.changed)))
+        st.caption(
+            "Changed against the recipe: "
+            + literal("; ".join(map(with_labels, config.changed)))
+        )
     return config
 
 
@@ -148,7 +151,7 @@ def start_button(jobs: JobManager, config: RunConfig | None) -> None:
         try:
             run = jobs.submit(config, st.session_state[state.RUN_NAME].strip() or None)
         except WrnError as error:
-            st.error(literal(str(error)))
+            st.error(refusal(error))
         else:
             st.session_state[state.SUBMITTED] = run.name, waiting
             st.rerun()

@@ -11,7 +11,7 @@ from ui import state
 from ui.address import bring_back, keep
 from ui.chosen_weights import ChosenWeights
 from ui.loading import inspect_weights
-from ui.text import literal
+from ui.text import literal, refusal
 from ui.uploads import forget, uploaded_before
 from wrn.errors import WeightsError
 from wrn.files import identity
@@ -64,7 +64,7 @@ def recognize(chosen: ChosenWeights) -> dict[str, Any] | None:
     try:
         report = inspect_weights(chosen.identity, chosen)
     except WeightsError as error:
-        st.error(f"**{literal(chosen.label)}:** {literal(str(error))}")
+        st.error(f"**{literal(chosen.label)}:** {refusal(error)}")
         return None
     facts = _facts(report)
     if chosen.card and chosen.card.test_accuracy is not None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import psutil
 
+from wrn.cgroups import free_memory
+
 #: CPU flags, as Linux spells them, of units that multiply bfloat16.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
@@ -24,8 +26,10 @@ def best_cpu_precision() -> str:
 
 
 def available_memory() -> int:
-    """Return the bytes that a new program can take without swapping."""
-    return int(psutil.virtual_memory().available)
+    """Return the bytes that this process can take without swapping or being killed."""
+    limit = free_memory()
+    available = int(psutil.virtual_memory().available)
+    return available if limit is None else min(available, limit)
 
 
 def _line(path: Path, pattern: str) -> str:

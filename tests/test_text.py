@@ -1,0 +1,40 @@
+"""Settings in messages are called as in the forms."""
+
+import pytest
+
+from ui.text import refusal, with_labels
+from wrn.config import SECTIONS, options
+from wrn.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("batch_size must be 1. Received: 0", "Batch size must be 1. Received: 0"),
+        ("epochs: 200 → 3", "Epochs: 200 → 3"),
+        ("train.seed", "Seed"),
+        ("data.crop_padding", "Crop padding"),
+        ("off with trivial_augment", "off with TrivialAugment"),
+        # Ordinary words within a sentence, parts of other names, paths.
+        ("The network has another depth", "The network has another depth"),
+        ("my_batch_size must", "my_batch_size must"),
+        (
+            "No file runs/batch_size/first_size.h5",
+            "No file runs/batch_size/first_size.h5",
+        ),
+        ("Received: 'batch_size'", "Received: 'batch_size'"),
+        ("seeds of plants", "seeds of plants"),
+    ],
+)
+def test_settings_have_the_names_of_the_forms(text: str, shown: str) -> None:
+    assert with_labels(text) == shown
+
+
+def test_every_setting_that_is_refused_has_the_name_of_its_form() -> None:
+    for section in SECTIONS.values():
+        for option in options(section):
+            with pytest.raises(ConfigError) as caught:
+                section(**{option.name: object()})
+            assert refusal(caught.value).startswith(
+                option.label.replace("-", "\\-").replace("'", "\\'") + " must be"
+            )
