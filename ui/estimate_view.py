@@ -9,31 +9,43 @@ from wrn.config import RunConfig
 from wrn.errors import WrnError
 from wrn.estimate import estimate
 from wrn.jobs import JobManager
+from wrn.speed import Speed
 
 
 def estimate_line(jobs: JobManager, config: RunConfig) -> None:
-    """Tell time and memory; where the speed is not known, offer to measure it."""
+    """Tell time and memory; offer to measure the speed that the time follows from."""
     told = estimate(config, speed.known(config, jobs.store))
     st.markdown(literal(str(told)))
-    if told.speed:
-        st.caption(literal(str(told.speed)))
-    else:
-        _offer(jobs, config)
+    _speed(jobs, config, told.speed)
     if told.warning:
         st.warning(told.warning)
 
 
-def _offer(jobs: JobManager, config: RunConfig) -> None:
+def _speed(jobs: JobManager, config: RunConfig, known: Speed | None) -> None:
+    """Tell where the speed comes from, beside the button that measures it."""
     busy = bool(jobs.live())
-    with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button("Measure this device", disabled=busy, key="measure")
-        st.caption(
-            "The training under way will tell, after its first epoch."
-            if busy
-            else "Trains a small network on noise for some seconds; a finished epoch "
-            "of any training tells as well.",
-            width="stretch",
+    if known:
+        told = literal(str(known))
+    elif busy:
+        told = "The training under way will tell, after its first epoch."
+    else:
+        told = (
+            "Trains a small network on noise for some seconds; a finished epoch of any "
+            "training tells as well."
         )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if known:
+            st.caption(told, width="content")
+        pressed = st.button(
+            "Measure this device",
+            help="Trains a small network on noise for some seconds. What it tells "
+            "counts until the next run has trained.",
+            type="tertiary" if known else "secondary",
+            disabled=busy,
+            key="measure",
+        )
+        if not known:
+            st.caption(told, width="stretch")
     if pressed and not busy:
         try:
             measure_device(config.train, jobs.store.root)

@@ -1,5 +1,6 @@
 """Forms made from the config classes, which hold the bounds and the help texts."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -125,6 +126,7 @@ def config_form(
     key: str,
     defaults: AnyConfig | None = None,
     only: tuple[str, ...] | None = None,
+    within: AbstractContextManager[Any] | None = None,
 ) -> AnyConfig | None:
     """Ask for the settings of a config class, one widget a field.
 
@@ -134,16 +136,18 @@ def config_form(
         defaults: Where the widgets start, and the values of the fields that are
             left out. Defaults to the class's own defaults.
         only: Names of the fields to ask for. Defaults to all.
+        within: The container of the widgets. A refusal stands below it.
 
     Returns:
         The settings; or `None` if they are refused, with the reason on the page.
     """
     defaults = defaults or config()
-    answers = {
-        option.name: _ask(option, getattr(defaults, option.name), key)
-        for option in options(config)
-        if only is None or option.name in only
-    }
+    with within or nullcontext():
+        answers = {
+            option.name: _ask(option, getattr(defaults, option.name), key)
+            for option in options(config)
+            if only is None or option.name in only
+        }
     try:
         return defaults.replace(**answers)
     except ConfigError as error:

@@ -38,7 +38,8 @@ def measure_device(train: TrainConfig, runs_folder: Path) -> None:
     Raises:
         RunError: If it fails or takes too long.
     """
-    bar = st.progress(0.0, "Measuring how fast this device trains…")
+    doing = "Measuring how fast this device trains…"
+    bar = st.progress(0.0, doing)
     began = time.monotonic()
     process = subprocess.Popen(
         command(train, runs_folder),
@@ -55,7 +56,7 @@ def measure_device(train: TrainConfig, runs_folder: Path) -> None:
                 _, said = process.communicate(timeout=_TICK_SECONDS)
             except subprocess.TimeoutExpired:
                 # Here Streamlit breaks off when the person does something else.
-                bar.progress(min(elapsed / _USUAL_SECONDS, 1.0))
+                bar.progress(min(elapsed / _USUAL_SECONDS, 1.0), doing)
                 continue
             if process.returncode:
                 raise RunError(

@@ -53,13 +53,13 @@ def run_form() -> RunConfig | None:
     recipe = _recipe()
     # Each recipe has widgets of its own, which start at its values.
     data_key, train_key = (f"{key}_{recipe.name}" for key in (state.DATA, state.TRAIN))
-    with st.grid(len(TRAIN_FIRST), min_column_width=150, key="train_first"):
-        train = config_form(
-            TrainConfig,
-            key=train_key,
-            defaults=recipe.config(TrainConfig),
-            only=TRAIN_FIRST,
-        )
+    train = config_form(
+        TrainConfig,
+        key=train_key,
+        defaults=recipe.config(TrainConfig),
+        only=TRAIN_FIRST,
+        within=st.grid(len(TRAIN_FIRST), min_column_width=150, key="train_first"),
+    )
     with st.expander("More settings"):
         given = data and recipe.config(DataConfig).replace(
             source=data.source, limit=data.limit
@@ -181,8 +181,8 @@ def _rest(
     """Ask for the settings that are not asked for elsewhere."""
     names = tuple(o.name for o in options(config) if o.name not in without)
     st.caption(config.section.capitalize())
-    with st.grid(4, min_column_width=180, key=f"rest_{key}"):
-        answer = config_form(config, key=key, defaults=answered, only=names)
+    grid = st.grid(4, min_column_width=180, key=f"rest_{key}")
+    answer = config_form(config, key=key, defaults=answered, only=names, within=grid)
     return answer if answered else None
 
 

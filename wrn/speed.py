@@ -99,8 +99,9 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
     """Find out from the past how fast a training would be.
 
     Of the newest runs on the same devices in the same precision, with batches of a
-    similar size, it takes the last of the same network; without one, the last of any,
-    or what was measured, whichever is later.
+    similar size, it takes the last of the same network; without one, the last of any.
+    What was measured later counts in place of either: the runs may have been on another
+    machine.
 
     Args:
         config: The training.
@@ -131,7 +132,7 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
             found.append((past.model.name == config.model.name, speed))
     measured = _measured(store, config.train)
     if measured:
-        found.append((False, measured))
+        found.append((True, measured))
     return max(found, key=lambda pair: (pair[0], pair[1].updated))[1] if found else None
 
 
