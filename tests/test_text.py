@@ -22,7 +22,15 @@ from wrn.errors import ConfigError
             "No file runs/batch_size/first_size.h5",
             "No file runs/batch_size/first_size.h5",
         ),
-        ("Received: 'batch_size'", "Received: 'batch_size'"),
+        ("lower batch_size, or first_size.", "lower Batch size, or First image size."),
+        ("teacher and seed must", "Teacher and seed must"),
+        # What was received is a name of a run, a folder, a path.
+        ("Here is 'batch_size'", "Here is 'batch_size'"),
+        ("x. Received: sweep batch_size", "x. Received: sweep batch_size"),
+        ("Called sweep-batch_size-64", "Called sweep-batch_size-64"),
+        ("d/wd,weight_decay=5e-4/c10 must", "d/wd,weight_decay=5e-4/c10 must"),
+        ("data.limit is no file", "data.limit is no file"),
+        ("train.seed.h5 must", "train.seed.h5 must"),
         ("seeds of plants", "seeds of plants"),
     ],
 )

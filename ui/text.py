@@ -7,11 +7,13 @@ from wrn.text import encodable
 
 _LABELS = {o.name: o.label for section in SECTIONS.values() for o in options(section)}
 
-#: A setting by its name in the library: with its section, at the start of a text, or
-#: one that no other word could be, such as `batch_size`. None in quotes or paths.
+#: A setting by its name in the library: at the start of a text, or one that no other
+#: word could be, such as `batch_size`. None in quotes, in paths or in names of runs.
 _SETTING = re.compile(
-    rf"""(?:\b(?:{"|".join(SECTIONS)})\.|^|(?<![\w/.'"])(?=[a-z]+_))"""
-    rf"""({"|".join(sorted(_LABELS, key=len, reverse=True))})\b(?![/.'"]\w|['"])"""
+    rf"""^(?:(?:{"|".join(SECTIONS)})\.)?({"|".join(_LABELS)})(?=$|:|\ (?:must|and)\ )
+    | (?<![\w/.,'"=-])({"|".join(n for n in _LABELS if "_" in n)})(?!\w|[/'"=-]|[.,]\w)
+    """,
+    re.VERBOSE,
 )
 
 
@@ -34,8 +36,13 @@ def literal(text: str) -> str:
 
 
 def with_labels(text: str) -> str:
-    """Call settings as the forms do: "Batch size" for `batch_size`."""
-    return _SETTING.sub(lambda found: _LABELS[found[1]], text)
+    """Call settings as the forms do: "Batch size" for `batch_size`.
+
+    What was received, such as a path, stays as it is.
+    """
+    said, received, value = text.partition("Received:")
+    named = _SETTING.sub(lambda found: _LABELS[found[1] or found[2]], said)
+    return named + received + value
 
 
 def refusal(error: Exception) -> str:
