@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -152,10 +151,41 @@ def test_a_training_goes_on_with_the_teachers_it_began_with(store, dataset, path
     run = store.create(distilling(path), "run")
     asked = iter(range(1000))
     train(run.config(), dataset, run, should_stop=lambda: next(asked) == 2)
-    shutil.rmtree(run.teachers_folder)
+    kept = run.teachers_folder / "1.weights.h5"
+    own = kept.read_bytes()
     write_teacher(path, seed=8)
-    with pytest.raises(RunError, match="teachers that it began with"):
+    # As if somebody had removed the one, or put the other in its place.
+    for of_others in (None, path.read_bytes()):
+        kept.unlink(missing_ok=True)
+        if of_others:
+            kept.write_bytes(of_others)
+        with pytest.raises(RunError, match=r"that it began with.*large\.weights\.h5"):
+            train(run.config(), dataset, run)
+        assert (kept.read_bytes() if kept.exists() else None) == of_others
+    # The right one at its path again is taken.
+    path.write_bytes(own)
+    asked = iter(range(1000))
+    train(run.config(), dataset, run, should_stop=lambda: next(asked) == 2)
+    assert kept.read_bytes() == own
+
+
+@pytest.mark.slow
+def test_a_teacher_that_was_refused_is_not_kept(store, dataset, path):
+    names = {"class_names": ["dogs", "cats"]}
+    model = write_teacher(path)
+    own = path.read_bytes()
+    weights.save(
+        path,
+        model,
+        {"data": names, "preprocessing": STATISTICS.to_dict()},
+        preprocessing=STATISTICS.arrays(),
+    )
+    run = store.create(distilling(path, epochs=1), "run")
+    with pytest.raises(ConfigError, match="know the classes of the images"):
         train(run.config(), dataset, run)
+    assert not run.teachers_folder.exists()
+    path.write_bytes(own)
+    assert train(run.config(), dataset, run).finished
 
 
 @pytest.mark.parametrize("names", [",", "a.h5,", ",a.h5", "a.h5, ,b.h5"])

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import numpy as np
 
 from wrn import weights
 from wrn.config import FULL_SIZE, RunConfig
-from wrn.errors import ConfigError, WeightsError
-from wrn.files import UNFINISHED
-from wrn.origins import origin
+from wrn.errors import ConfigError, RunError, WeightsError
+from wrn.files import UNFINISHED, sha256
+from wrn.origins import contents, origin
 from wrn.preprocessing import KINDS, Preprocessing, read_preprocessing
 
 
@@ -45,13 +46,17 @@ def kept_files(config: RunConfig, folder: Path) -> list[Path]:
     return [folder / f"{number}.weights.h5" for number in numbers]
 
 
-def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
+def read_teachers(
+    config: RunConfig, folder: Path, began_with: Sequence[object] | None = None
+) -> list[TeacherFile]:
     """Read the teachers of a training, and keep their files for when it resumes.
 
     Args:
         config: All settings of the training.
         folder: Where the run keeps the files. What is there stays and is read; what is
             not is copied, once all are found to suit.
+        began_with: What stands for their content (`wrn.origins.contents`), if the
+            training goes on: a kept file of other content is copied anew.
 
     Returns:
         The teachers, in their order; none if the training has none.
@@ -60,6 +65,7 @@ def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
         ConfigError: If a teacher knows another number of classes, or its images were
             preprocessed in another way than the student's or the first teacher's, or
             cannot be shrunk.
+        RunError: If the training began with others.
         WeightsError: If a file cannot be read, or lacks its preprocessing.
     """
     paths = config.train.teachers
@@ -70,7 +76,7 @@ def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
         copies = {
             target: _copy(config, path, Path(new) / target.name)
             for path, target in zip(paths, kept, strict=True)
-            if not target.exists()
+            if not _is_kept(target, began_with)
         }
         teachers = [
             _read(config, path, copies.get(target, target))
@@ -83,10 +89,28 @@ def read_teachers(config: RunConfig, folder: Path) -> list[TeacherFile]:
                     "statistics, for they see the same images. "
                     f"Received: {path}, whose statistics are not those of the first"
                 )
+        if began_with not in (None, contents([each.origin for each in teachers])):
+            raise RunError(
+                "A training must go on with the teachers that it began with, whose "
+                f"files {folder} keeps. Received: others at {', '.join(paths)}"
+            )
         for target, copy in copies.items():
             folder.mkdir(exist_ok=True)
             copy.replace(target)
     return teachers
+
+
+def forget_teachers(folder: Path) -> None:
+    """Remove the files of teachers that a training cannot begin with.
+
+    Args:
+        folder: Where its run keeps them.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_kept(file: Path, began_with: Sequence[object] | None) -> bool:
+    return file.exists() and (began_with is None or sha256(file) in began_with)
 
 
 def _copy(config: RunConfig, path: str, copy: Path) -> Path:

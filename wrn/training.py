@@ -28,7 +28,7 @@ from wrn.commit import commit
 from wrn.config import RunConfig
 from wrn.data import Dataset
 from wrn.devices import Devices, choose
-from wrn.errors import DivergedError, RunError
+from wrn.errors import ConfigError, DivergedError
 from wrn.initial_weights import read_initial_weights
 from wrn.origins import (
     building_on,
@@ -41,7 +41,7 @@ from wrn.pace import Pace
 from wrn.randomness import image_order
 from wrn.schedule import drop_epochs, learning_rate
 from wrn.session import Session
-from wrn.teacher_files import read_teachers
+from wrn.teacher_files import forget_teachers, read_teachers
 from wrn.wiring import wiring_of
 
 #: Points on the curve of each epoch.
@@ -210,17 +210,14 @@ class _Training:
         else:
             initial, origins = read_initial_weights(config)
             refuse_other_weights(devices, contents(origins))
-        teachers = read_teachers(config, run.teachers_folder)
+        teachers = read_teachers(
+            config,
+            run.teachers_folder,
+            contents(told_under("teachers", stored.metadata)) if stored else None,
+        )
         told = [teacher.origin for teacher in teachers]
-        taught_by = told_under("teachers", stored.metadata) if stored else told
-        if contents(told) != contents(taught_by):
-            raise RunError(
-                "A training must go on with the teachers that it began with. "
-                "Received: other weight files than those its checkpoint tells of"
-            )
         if not stored:
-            check_teachers(dataset, told)
-            check_held_out(config, dataset, [*origins, *told])
+            self._check_past(dataset, origins, told)
         self.session = Session(config, dataset, devices, fitted, initial, teachers)
         self.metadata: dict[str, Any] = {
             "model": config.model.to_dict(),
@@ -240,6 +237,21 @@ class _Training:
         if stored:
             self.state = checkpoint.restore(self.session, run.last_weights, stored)
         run.rewind(self.state.records)
+
+    def _check_past(
+        self,
+        dataset: Dataset,
+        origins: Sequence[Mapping[str, Any]],
+        teachers: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Refuse to begin with weights or teachers that do not suit the images."""
+        try:
+            check_teachers(dataset, teachers)
+            check_held_out(self.config, dataset, [*origins, *teachers])
+        except ConfigError:
+            # Else a file that is put in their place would never be read.
+            forget_teachers(self.run.teachers_folder)
+            raise
 
     # Running
 
