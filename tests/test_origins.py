@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from wrn.config import DataConfig, RunConfig
+from wrn import weights
+from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.errors import ConfigError
+from wrn.model import build_model
 from wrn.origins import (
     building_on,
     check_held_out,
@@ -96,6 +98,29 @@ def test_what_networks_have_in_common_is_told_once():
     # As a training that went on from there tells it.
     assert building_on(told_under("initial", end), []) == end
     assert building_on([], []) == {}
+
+
+@pytest.mark.parametrize("names", [10, 1000])
+def test_what_is_told_can_be_read_again(tmp_path, names):
+    """After 40 generations, each the average of twelve from the one before."""
+    model = build_model(ModelConfig(depth=10, widen_factor=1))
+    path = tmp_path / "a.weights.h5"
+    data = {"class_names": [f"class number {number:040}" for number in range(names)]}
+    metadata = {"data": data, "result": {"epochs": 2}}
+    for generation in range(40):
+        parts = [
+            {"file": "a.h5", "sha256": f"{generation} {number}", **metadata}
+            for number in range(12)
+        ]
+        metadata = {"data": data, "result": {"epochs": 2}, **building_on(parts, [])}
+    weights.save(path, model, metadata)
+    file, _ = weights.read_named("initial_weights", str(path))
+    assert file.metadata == metadata
+    assert len(file.metadata["initial"]) == 12
+    # The nearest are told in full, if those are not too long alone.
+    told = [each for each in file.metadata["initial"] if "data" in each]
+    assert len(told) == (12 if names == 10 else 0)
+    assert epochs_before(metadata) == (2 * 12 * 25 if names == 10 else 0)
 
 
 def test_held_out_images_are_looked_for_in_what_is_told_once(dataset):

@@ -18,6 +18,11 @@ _PAST = ("initial", "teachers")
 #: What a weight file tells of its training, and one that builds on it keeps.
 _TOLD = ("model", "train", "data", "result", "commit", "initial", "teachers")
 
+#: How many generations are told, each of which nests two levels, and in how many
+#: characters: a weight file with more than 64 levels or a million is not read again.
+_MOST_GENERATIONS = 25
+_MOST_CHARACTERS = 400_000
+
 
 def origin(name: str, content: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is kept of a weight file.
@@ -60,27 +65,44 @@ def building_on(
     """Return what a weight file tells of those that its training builds on.
 
     Each is told in full once, and where it comes again by name and content alone: what
-    they have in common would else double with each generation.
+    they have in common would else double with each generation. So are those that are
+    too many generations away, and more of them where it would be too long to be read.
 
     Args:
         initial: Origins of the weights that it began with; none if those were random.
         teachers: Origins of the teachers.
     """
+    groups = {"initial": initial, "teachers": teachers}
+    for generations in range(_MOST_GENERATIONS, -1, -1):
+        past = _told_once(groups, generations)
+        if len(json.dumps(past)) <= _MOST_CHARACTERS:
+            break
+    return past
+
+
+def _told_once(
+    groups: Mapping[str, Sequence[Mapping[str, Any]]], generations: int
+) -> dict[str, list[dict[str, Any]]]:
     told: set[str] = set()
 
-    def once(each: Mapping[str, Any]) -> dict[str, Any]:
+    def once(each: Mapping[str, Any], generations: int) -> dict[str, Any]:
         mention = {key: each[key] for key in ("file", "sha256") if key in each}
-        if mention == each or str(each.get("sha256")) in told:
+        if mention == each or str(each.get("sha256")) in told or not generations:
             return mention
         if "sha256" in each:
             told.add(str(each["sha256"]))
         past = {
-            key: [*map(once, told_under(key, each))] for key in _PAST if key in each
+            key: [once(earlier, generations - 1) for earlier in told_under(key, each)]
+            for key in _PAST
+            if key in each
         }
         return {**each, **past}
 
-    groups = {"initial": initial, "teachers": teachers}
-    return {key: [*map(once, group)] for key, group in groups.items() if group}
+    return {
+        key: [once(each, generations) for each in group]
+        for key, group in groups.items()
+        if group
+    }
 
 
 def epochs_before(metadata: Mapping[str, Any]) -> int:
