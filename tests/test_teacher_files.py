@@ -188,7 +188,9 @@ def test_a_teacher_that_was_refused_is_not_kept(store, dataset, path):
     assert train(run.config(), dataset, run).finished
 
 
-@pytest.mark.parametrize("names", [",", "a.h5,", ",a.h5", "a.h5, ,b.h5"])
+@pytest.mark.parametrize(
+    "names", [",", "a.h5,", ",a.h5", "a.h5, ,b.h5", "a\nb.h5", '"a\r.h5"']
+)
 def test_a_teacher_without_a_name_is_refused(names):
     with pytest.raises(ConfigError, match="several with commas between"):
         small(teacher=names)

@@ -20,10 +20,11 @@ def check(setting: str, value: str) -> None:
         files = _split(value)
     except csv.Error:
         files = [""]
-    if not all(files):
+    if not all(files) or set("\r\n") & set(value):
         raise ConfigError(
             f"{setting} must be a weight file, or several with commas between; a path "
-            f"with a comma goes in double quotes. Received: {value!r:.200}"
+            "with a comma goes in double quotes, and none has line breaks. "
+            f"Received: {value!r:.200}"
         )
 
 
