@@ -2,6 +2,8 @@ import dataclasses
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
@@ -275,6 +277,24 @@ def test_all_images_that_are_loaded_count():
     # The training images twice, as read and as trained on; the test images; and what
     # reading them takes.
     assert real - drawn == (2 * 40_000 + 8_000) * 32 * 32 * 3 + (120 << 20)
+
+
+def test_images_of_a_folder_are_counted(tmp_path):
+    for name, images in (("train", 1500), ("test", 40)):
+        kind = pa.struct({"bytes": pa.binary()})
+        rows = pa.array([{"bytes": b""}] * images, kind)
+        table = pa.table({"img": rows, "label": [0] * images})
+        pq.write_table(table, tmp_path / f"{name}-0.parquet")
+    own = estimate(config(str(tmp_path), batch_size=100), speed())
+    # Three passes to train, one to measure.
+    assert own.seconds_per_epoch == pytest.approx(
+        (3 * 1500 + 40) * describe(MODEL).multiply_adds / 1e9
+    )
+    whole = estimate(config("cifar10", batch_size=100), speed())
+    # As read, once more on the device, and a copy for a moment.
+    fewer_bytes = (60_000 - 1540) * 3072 + 2 * (50_000 - 1500) * 3072
+    assert whole.memory_bytes - own.memory_bytes <= fewer_bytes
+    assert own.memory_bytes < whole.memory_bytes - 100_000_000
 
 
 def test_fitting_a_whitening_counts():

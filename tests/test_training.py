@@ -20,6 +20,7 @@ from wrn.data import Images
 from wrn.devices import choose
 from wrn.errors import ConfigError, DivergedError, RunError
 from wrn.evaluation import evaluate
+from wrn.feasibility import images_a_step
 from wrn.randomness import image_order, step_seed
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
@@ -383,3 +384,16 @@ def test_batch_that_cannot_be_shared_is_refused(store, dataset):
     devices = dataclasses.replace(devices, strategy=three)
     with pytest.raises(ConfigError, match="batch_size must be a multiple of 3"):
         train(config, dataset, store.create(config, "share"), devices=devices)
+
+
+@pytest.mark.parametrize(
+    ("images", "replicas", "wanted"),
+    [(1000, 1, 128), (100, 1, 100), (1000, 4, 128), (101, 2, 100), (2, 2, 2)],
+)
+def test_a_step_takes_a_batch_or_all_that_can_be_shared(images, replicas, wanted):
+    assert images_a_step(128, images, replicas) == wanted
+
+
+def test_more_devices_than_images_are_refused():
+    with pytest.raises(ConfigError, match=r"Received: 4 for 3 images"):
+        images_a_step(128, 3, 4)

@@ -19,15 +19,12 @@ from typing import Any
 
 from wrn.architecture import IMAGE_SHAPE, describe
 from wrn.config import DataConfig, RunConfig, TrainConfig
+from wrn.data import CIFAR10_IMAGES, count_images
 from wrn.host import available_memory, best_cpu_precision, has_nvidia_driver
 from wrn.schedule import BATCH_IMAGES, STATISTICS_BATCHES, image_size
 from wrn.speed import Speed, image_cost, training_passes
 from wrn.text import estimated_duration, gigabytes
 from wrn.wiring import wiring_of
-
-#: Training and test images, by source; every other source holds CIFAR-10.
-_IMAGES = {"synthetic": (10_000, 2_000)}
-_CIFAR10_IMAGES = (50_000, 10_000)
 
 _IMAGE_BYTES = math.prod(IMAGE_SHAPE)
 
@@ -224,8 +221,8 @@ def memory(config: RunConfig, precision: str, *, gpus: int = 0) -> int:
     images = trained * _IMAGE_BYTES * _STORED_BYTES[config.data.preprocessing]
     if gpus:
         return images + training
-    loaded = sum(_IMAGES.get(config.data.source, _CIFAR10_IMAGES)) * _IMAGE_BYTES
-    if config.data.source not in _IMAGES:
+    loaded = sum(_images(config.data)) * _IMAGE_BYTES
+    if config.data.source != "synthetic":
         loaded += _READER_BYTES
     # Whitening is over before the session takes its copy of the training images, which
     # exists twice for a moment, and before the first step.
@@ -247,9 +244,18 @@ def activation_bytes(config: RunConfig, precision: str) -> int:
     return batch * architecture.kept_values * _VALUE_BYTES[precision]
 
 
+def _images(data: DataConfig) -> tuple[int, int]:
+    """Return how many training and test images the source has, at least one each.
+
+    What cannot be counted, because it is not there yet, is taken for CIFAR-10.
+    """
+    train, test = count_images(data.source) or CIFAR10_IMAGES
+    return max(train, 1), max(test, 1)
+
+
 def _counts(data: DataConfig) -> tuple[int, int]:
     """Return how many images are trained on and measured in each epoch."""
-    trained, held_out = _IMAGES.get(data.source, _CIFAR10_IMAGES)
+    trained, held_out = _images(data)
     if data.validation:
         held_out = min(data.validation, trained - 1)
         trained -= held_out

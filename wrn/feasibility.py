@@ -24,21 +24,31 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     _check_weights(config)
 
 
-def check_share(batch_size: int, replicas: int) -> None:
-    """Refuse a batch that the devices cannot share evenly.
+def images_a_step(batch_size: int, images: int, replicas: int) -> int:
+    """Return how many images a step trains on: a batch, or as many as there are.
 
     Args:
-        batch_size: Images a step.
+        batch_size: As it is set.
+        images: Training images, at least 1.
         replicas: Number of devices, over all workers.
 
+    Returns:
+        A multiple of `replicas`, at least 1.
+
     Raises:
-        ConfigError: If one would have fewer images than another.
+        ConfigError: If one device would have fewer images than another, or none.
     """
     if batch_size % replicas:
         raise ConfigError(
             f"batch_size must be a multiple of {replicas}, the number of devices. "
             f"Received: {batch_size}"
         )
+    if images < replicas:
+        raise ConfigError(
+            f"devices must be at most as many as the training images. Received: "
+            f"{replicas} for {images} images"
+        )
+    return min(batch_size, images - images % replicas)
 
 
 def _check_classes(config: RunConfig, dataset: Dataset) -> None:

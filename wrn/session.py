@@ -78,8 +78,11 @@ class Session:
         self.devices = devices
         self.split = select(dataset, config.data)
         feasibility.check(config, dataset)
-        self.batch_size = min(config.train.batch_size, len(self.split.train))
-        feasibility.check_share(self.batch_size, devices.strategy.num_replicas_in_sync)
+        self.batch_size = feasibility.images_a_step(
+            config.train.batch_size,
+            len(self.split.train),
+            devices.strategy.num_replicas_in_sync,
+        )
         # The last partial batch of an epoch is left out, as in the authors' code;
         # the next epoch's order puts other images there.
         self.steps = len(self.split.train) // self.batch_size

@@ -13,7 +13,14 @@ from PIL import Image
 
 from tests.conftest import real_images
 from tests.data.files import refusal
-from wrn.data import CLASS_NAMES, is_loaded, load, load_cached, parquet
+from wrn.data import (
+    CLASS_NAMES,
+    count_images,
+    is_loaded,
+    load,
+    load_cached,
+    parquet,
+)
 
 
 def pictures(n: int, seed: int = 0) -> np.ndarray:
@@ -120,7 +127,65 @@ def test_class_names_default_to_cifar10(tmp_path):
         write_shard(
             tmp_path / f"{name}-0.parquet", [encode(pictures(1)[0])], [9], names=()
         )
-    assert load(str(tmp_path)).class_names == CLASS_NAMES
+    dataset = load(str(tmp_path))
+    assert dataset.class_names == CLASS_NAMES
+    # But nothing tells that they are of CIFAR-10.
+    assert dataset.name == "Images in Parquet"
+    assert not dataset.is_cifar10
+    assert "name no classes" in dataset.note
+
+
+def test_without_names_cifar10_is_known_by_its_labels(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "CIFAR10_IMAGES", (20, 10))
+    image = encode(pictures(1)[0])
+    for name, labels in (("train", [*range(10)] * 2), ("test", [*range(10)])):
+        path = tmp_path / f"{name}-0.parquet"
+        write_shard(path, [image] * len(labels), labels, names=())
+    dataset = load(str(tmp_path))
+    assert (dataset.name, dataset.note) == ("CIFAR-10", "")
+    write_shard(tmp_path / "train-0.parquet", [image] * 20, [0] * 20, names=())
+    assert load(str(tmp_path)).name == "Images in Parquet"
+
+
+def test_images_are_counted_without_being_read(tmp_path):
+    write_parquet(tmp_path)
+    assert count_images(str(tmp_path)) == (6, 3)
+    (tmp_path / "test-00000-of-00001.parquet").write_bytes(b"PAR1")
+    assert count_images(str(tmp_path)) is None
+
+
+def test_four_values_a_pixel_are_decoded_as_pillow_does(tmp_path):
+    file = io.BytesIO()
+    Image.fromarray(pictures(1)[0]).convert("CMYK").save(file, "JPEG")
+    expected = np.asarray(Image.open(file).convert("RGB"))
+    decoded = np.frombuffer(parquet._decode_one(file.getvalue()), np.uint8)
+    assert np.array_equal(decoded.reshape(32, 32, 3), expected)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64()])
+def test_bytes_of_another_type_are_refused(tmp_path, kind):
+    write_parquet(tmp_path)
+    rows = pa.array([{"bytes": None}], pa.struct({"bytes": kind}))
+    path = tmp_path / "test-00000-of-00001.parquet"
+    pq.write_table(pa.table({"img": rows, "label": [0]}), path)
+    message = refusal(tmp_path)
+    assert "with binary bytes" in message
+    assert str(kind) in message
+
+
+def test_the_row_of_a_damaged_image_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "IMAGES_PER_READ", 2)
+    items = [encode(image) for image in pictures(5)]
+    items[3] = b"\x89PNG\r\n\x1a\nnothing"
+    assert "in row 3 counted from 0" in replace_train(tmp_path, items, [0] * 5)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="There are no named pipes.")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    write_parquet(tmp_path)
+    (tmp_path / "test-00000-of-00001.parquet").unlink()
+    os.mkfifo(tmp_path / "test-00000-of-00001.parquet")
+    assert "must be a file" in refusal(tmp_path)
 
 
 def replace_train(folder: Path, items: list, labels: list, **options) -> str:
@@ -176,8 +241,9 @@ def test_parquet_rows_must_be_complete(tmp_path):
 
 def test_parquet_columns(tmp_path):
     item = encode(pictures(1)[0])
-    assert "Received: picture, label" in replace_train(
-        tmp_path, [item], [0], column="picture"
+    assert (
+        "Received: picture (struct<bytes: binary, path: string>), label"
+        in replace_train(tmp_path, [item], [0], column="picture")
     )
 
 

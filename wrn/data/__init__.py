@@ -11,8 +11,16 @@ Nothing here imports TensorFlow, and no file is trusted: whatever cannot be read
 as it should raises `DataError`, naming the file.
 """
 
-from wrn.data.dataset import CLASS_NAMES, Dataset, Images, Split, select
+from wrn.data.dataset import (
+    CIFAR10_IMAGES,
+    CLASS_NAMES,
+    Dataset,
+    Images,
+    Split,
+    select,
+)
 from wrn.data.sources import (
+    count_images,
     is_loaded,
     load,
     load_cached,
@@ -21,10 +29,12 @@ from wrn.data.sources import (
 )
 
 __all__ = [
+    "CIFAR10_IMAGES",
     "CLASS_NAMES",
     "Dataset",
     "Images",
     "Split",
+    "count_images",
     "is_loaded",
     "load",
     "load_cached",

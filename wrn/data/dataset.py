@@ -35,6 +35,9 @@ CLASS_NAMES = (
     "truck",
 )
 
+#: Its training and test images.
+CIFAR10_IMAGES = (50_000, 10_000)
+
 #: Called with the fraction done, 0 to 1, and what is being done.
 OnProgress = Callable[[float, str], None]
 

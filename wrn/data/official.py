@@ -115,6 +115,11 @@ def read_folder(path: Path, source: str, on_progress: OnProgress) -> Dataset:
     """
 
     def read(name: str) -> bytes:
+        if (path / name).exists() and not (path / name).is_file():
+            # Whoever opens a named pipe waits for another program.
+            raise DataError(
+                f"{path} must hold the file {name}. Received: another thing"
+            )
         try:
             with open(path / name, "rb") as file:
                 return file.read(MAX_BATCH_BYTES + 1)

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from wrn.config import FULL_SIZE
 from wrn.data.dataset import (
+    CIFAR10_IMAGES,
     CLASS_NAMES,
     Dataset,
     Images,
@@ -35,9 +36,6 @@ MAX_FILE_BYTES = 4_000_000_000
 MAX_METADATA_BYTES = 1_000_000
 MAX_CLASSES = 1000
 
-#: Training and test images of the whole CIFAR-10.
-OFFICIAL_IMAGES = (50_000, 10_000)
-
 IMAGES_PER_READ = 2_000
 
 #: Width and height of an image.
@@ -45,6 +43,8 @@ _SIZE = (FULL_SIZE, FULL_SIZE)
 JPEG_START = b"\xff\xd8"
 # Frame headers of baseline, extended and progressive JPEG.
 FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2})
+# Values of a pixel: gray, or YCbCr; CMYK has four.
+COMPONENTS = frozenset({1, 3})
 # What may precede one, each with its length: tables, APP0 to APP15, comments.
 SKIPPED_MARKERS = frozenset({0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})
 
@@ -77,7 +77,8 @@ def read_folder(folder: Path, source: str, on_progress: OnProgress) -> Dataset:
         raise DataError(
             f"{folder} must hold at most {MAX_IMAGES:,} images. Received: {rows:,}"
         )
-    class_names = _class_names(opened, folder)
+    told = _class_names(opened, folder)
+    class_names = told or CLASS_NAMES
     done = 0
 
     def decoded(images: int) -> None:
@@ -90,14 +91,32 @@ def read_folder(folder: Path, source: str, on_progress: OnProgress) -> Dataset:
         files = {path: opened[path] for path in paths}
         sets[name], found = _read_set(files, len(class_names), decoded)
         jpegs += found
+    cifar10 = told == CLASS_NAMES or (not told and _has_labels_of_cifar10(sets))
+    name = "CIFAR-10" if cifar10 else "Images in Parquet"
     return Dataset(
         train=sets["train"],
         test=sets["test"],
         class_names=class_names,
         source=source,
-        name=_name(class_names, jpegs > 0),
-        note=_note(sets, class_names, jpegs > 0),
+        name=f"{name} (JPEG)" if jpegs else name,
+        note=_note(sets, jpeg=jpegs > 0, cifar10=cifar10, named=bool(told)),
     )
+
+
+def count_images(folder: Path) -> tuple[int, int] | None:
+    """Count the training and test images that a folder's files announce.
+
+    Returns:
+        Both numbers, from the files' ends alone; `None` if they cannot be read.
+    """
+    try:
+        train, test = (
+            sum(_open(path).metadata.num_rows for path in _shards(folder, name))
+            for name in ("train", "test")
+        )
+    except (DataError, OSError):
+        return None
+    return train, test
 
 
 def _read_set(
@@ -108,9 +127,11 @@ def _read_set(
     labels: list[NDArray[np.int64]] = []
     jpegs = 0
     for path, file in files.items():
+        row = 0
         for encoded, part in _batches(file, path):
             check_labels(part, classes, str(path))
-            pixels += _decode(encoded, path)
+            pixels += _decode(encoded, path, row)
+            row += len(encoded)
             labels.append(part)
             jpegs += sum(item.startswith(JPEG_START) for item in encoded)
             on_images(len(encoded))
@@ -121,24 +142,31 @@ def _read_set(
     return Images(images, np.concatenate(labels)), jpegs
 
 
-def _name(class_names: tuple[str, ...], jpeg: bool) -> str:
-    name = "CIFAR-10" if class_names == CLASS_NAMES else "Images in Parquet"
-    return f"{name} (JPEG)" if jpeg else name
+def _has_labels_of_cifar10(sets: dict[str, Images]) -> bool:
+    """Whether there are as many images of each class as in the whole CIFAR-10."""
+    classes = len(CLASS_NAMES)
+    return all(
+        np.bincount(sets[name].labels, minlength=classes).tolist()
+        == [images // classes] * classes
+        for name, images in zip(("train", "test"), CIFAR10_IMAGES, strict=True)
+    )
 
 
-def _note(sets: dict[str, Images], class_names: tuple[str, ...], jpeg: bool) -> str:
+def _note(sets: dict[str, Images], *, jpeg: bool, cifar10: bool, named: bool) -> str:
     """Say how the images differ from the official CIFAR-10, if they do."""
     notes = []
+    if not cifar10 and not named:
+        notes.append("The files name no classes: theirs are called as CIFAR-10's are.")
     if jpeg:
         notes.append(
             "The images were compressed as JPEG: accuracies are a little lower than "
             "on the lossless originals."
         )
     train, test = len(sets["train"]), len(sets["test"])
-    if class_names == CLASS_NAMES and (train, test) != OFFICIAL_IMAGES:
+    if cifar10 and (train, test) != CIFAR10_IMAGES:
         notes.append(
             f"This copy has {train:,} training and {test:,} test images; the whole "
-            f"CIFAR-10 has {OFFICIAL_IMAGES[0]:,} and {OFFICIAL_IMAGES[1]:,}."
+            f"CIFAR-10 has {CIFAR10_IMAGES[0]:,} and {CIFAR10_IMAGES[1]:,}."
         )
     return " ".join(notes)
 
@@ -162,6 +190,9 @@ def _shards(folder: Path, name: str) -> list[Path]:
 
 def _open(path: Path) -> pq.ParquetFile:
     """Open a shard and check the columns and sizes that it announces."""
+    if not path.is_file():
+        # Whoever opens a named pipe waits for another program.
+        raise DataError(f"{path} must be a file. Received: another thing")
     try:
         file = pq.ParquetFile(path)
         schema, metadata = file.schema_arrow, file.metadata
@@ -172,8 +203,8 @@ def _open(path: Path) -> pq.ParquetFile:
     column = _image_column(schema)
     if column is None or "label" not in schema.names:
         raise DataError(
-            f"{path} must have the columns img or image, with bytes, and label. "
-            f"Received: {', '.join(schema.names)}"
+            f"{path} must have the columns img or image, with binary bytes, and label. "
+            "Received: " + ", ".join(f"{each.name} ({each.type})" for each in schema)
         )
     if not pa.types.is_integer(schema.field("label").type):
         raise DataError(
@@ -197,19 +228,26 @@ def _image_column(schema: pa.Schema) -> str | None:
         if name in schema.names:
             kind = schema.field(name).type
             if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-                return name
+                return name if _is_bytes(kind.field("bytes").type) else None
     return None
 
 
+def _is_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return any(test(kind) for test in tests) or pa.types.is_fixed_size_binary(kind)
+
+
 def _class_names(opened: dict[Path, pq.ParquetFile], folder: Path) -> tuple[str, ...]:
-    """Return the class names in the schema metadata, else those of CIFAR-10."""
+    """Return the class names in the schema metadata; none if there are none."""
     named = {names for file in opened.values() if (names := _names_in(file))}
     if len(named) > 1:
         raise DataError(
             f"The files in {folder} must agree on the class names. Received: "
             + " and ".join(f"{', '.join(names):.100}" for names in sorted(named))
         )
-    names = named.pop() if named else CLASS_NAMES
+    names = named.pop() if named else ()
     if len(set(names)) < len(names):
         raise DataError(
             f"The files in {folder} must have a name of its own for each class. "
@@ -256,16 +294,18 @@ def _batches(
         ) from error
 
 
-def _decode(encoded: list[bytes], path: Path) -> bytes:
-    """Decode images into rows of RGB bytes, end to end."""
+def _decode(encoded: list[bytes], path: Path, first: int) -> bytes:
+    """Decode images, from row `first` on, into rows of RGB bytes, end to end."""
     pieces = []
-    for row, item in enumerate(encoded):
+    for row, item in enumerate(encoded, first):
         try:
             pieces.append(_decode_one(item))
         except Exception as error:  # A damaged image can raise anything.
+            unknown = isinstance(error, UnidentifiedImageError)
             raise DataError(
                 f"{path}: every image must be a whole JPEG or PNG of {FULL_SIZE}x"
-                f"{FULL_SIZE} pixels. Received, as image {row} of a group: {error}"
+                f"{FULL_SIZE} pixels. Received, in row {row:,} counted from 0: "
+                f"{'neither of them' if unknown else error}"
             ) from error
     return b"".join(pieces)
 
@@ -291,9 +331,11 @@ def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
     if not encoded.startswith(JPEG_START):
         return None
     at = len(JPEG_START)
-    while at + 9 <= len(encoded) and encoded[at] == 0xFF:
+    while at + 10 <= len(encoded) and encoded[at] == 0xFF:
         marker = encoded[at + 1]
         if marker in FRAME_MARKERS:
+            if encoded[at + 9] not in COMPONENTS:
+                return None
             height = int.from_bytes(encoded[at + 5 : at + 7])
             return int.from_bytes(encoded[at + 7 : at + 9]), height
         # Anything unusual is left to Pillow's own parser.

@@ -2,11 +2,12 @@
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from wrn.data import download, official, parquet, synthetic
-from wrn.data.dataset import Dataset, OnProgress
+from wrn.data.dataset import CIFAR10_IMAGES, Dataset, OnProgress
 from wrn.errors import DataError
 from wrn.files import identity
 
@@ -101,6 +102,28 @@ def source_version(source: str) -> str:
     return "\n".join(map(identity, files)) or source
 
 
+def count_images(source: str) -> tuple[int, int] | None:
+    """Count the training and test images of a source, without loading it.
+
+    Args:
+        source: As for `load`.
+
+    Returns:
+        Both numbers; `None` if they cannot be told.
+    """
+    if source == "synthetic":
+        return synthetic.IMAGES
+    path = Path(os.path.expanduser(source))
+    if source == "cifar10" or os.path.isfile(path):
+        return CIFAR10_IMAGES
+    with suppress(OSError):
+        if os.path.isdir(path) and (layout := _layout(path)):
+            read, folder = layout
+            in_parquet = read is parquet.read_folder
+            return parquet.count_images(folder) if in_parquet else CIFAR10_IMAGES
+    return None
+
+
 def needs_download(source: str) -> bool:
     """Whether loading the source means to fetch it from the network first."""
     return source == "cifar10" and not download.has_copy()
@@ -127,15 +150,25 @@ def _load(source: str, on_progress: OnProgress) -> Dataset:
 
 
 def _load_folder(path: Path, source: str, on_progress: OnProgress) -> Dataset:
-    for folder in (path, path / _OFFICIAL_FOLDER):
-        if any((folder / name).exists() for name in official.OFFICIAL_MD5):
-            return official.read_folder(folder, source, on_progress)
-    for folder in (path, path / _PARQUET_FOLDER):
-        if parquet.holds_shards(folder):
-            return parquet.read_folder(folder, source, on_progress)
+    if layout := _layout(path):
+        read, folder = layout
+        return read(folder, source, on_progress)
     found = sorted(entry.name for entry in path.iterdir())[:5]
     raise DataError(
         f"{path} must hold data_batch_1 to data_batch_5 and test_batch, or "
         "train-*.parquet and test-*.parquet, directly or in plain_text. "
         f"Received: a folder with {', '.join(found) or 'nothing in it'}"
     )
+
+
+def _layout(
+    path: Path,
+) -> tuple[Callable[[Path, str, OnProgress], Dataset], Path] | None:
+    """Find the files in a folder; return what reads them, and where they are."""
+    for folder in (path, path / _OFFICIAL_FOLDER):
+        if any((folder / name).exists() for name in official.OFFICIAL_MD5):
+            return official.read_folder, folder
+    for folder in (path, path / _PARQUET_FOLDER):
+        if parquet.holds_shards(folder):
+            return parquet.read_folder, folder
+    return None

@@ -24,10 +24,13 @@ NOISE = 0.04  # standard deviation
 CLUTTER = 2  # streaks and blobs a picture
 TILT = 0.4  # greatest angle of a figure, in radians
 
+#: Training and test images, unless another number is asked for.
+IMAGES = (10_000, 2_000)
+
 
 def draw(
-    train: int = 10_000,
-    test: int = 2_000,
+    train: int = IMAGES[0],
+    test: int = IMAGES[1],
     seed: int = 0,
     on_progress: OnProgress | None = None,
 ) -> Dataset:
