@@ -59,7 +59,7 @@ def test_depth_is_refused_in_the_promised_words():
         (DataConfig, "limit", 0, "at least 10"),
         (TrainConfig, "learning_rate", float("inf"), "a number"),
         (TrainConfig, "milestones", "0.3", "a list of numbers"),
-        (TrainConfig, "milestones", [0.3, 1.5], "0 to 1"),
+        (TrainConfig, "milestones", [0.3, 1.5], "a list of numbers, 0 to 1"),
         (TrainConfig, "precision", "float64", "one of auto"),
         (TrainConfig, "first_size", 16.0, "one of 12, 16"),
         (TrainConfig, "devices", "nonsense", "devices must be auto, cpu, or a list"),
@@ -74,8 +74,7 @@ def test_bad_values_are_refused_with_field_expectation_and_value(
     message = str(refused.value)
     assert message.startswith(f"{field} must be")
     assert expected in message
-    received = value[-1] if isinstance(value, list) else value
-    assert message.endswith(f"Received: {received!r:.200}")
+    assert message.endswith(f"Received: {value!r:.200}")
 
 
 def test_run_config_round_trips_through_json():

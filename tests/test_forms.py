@@ -68,4 +68,4 @@ def test_refusal_is_a_sentence(text):
     page.text_input(key="form_milestones").set_value(text).run()
     assert not page.exception
     assert page.session_state["answer"] is None
-    assert page.error[0].value.startswith("Milestones must be")
+    assert page.error[0].value.startswith("Milestones must be a list of numbers")

@@ -212,6 +212,15 @@ def test_refused_setting_disables_the_start(page):
     assert not buttons(page)["Start training"].disabled
 
 
+def test_a_source_that_is_not_there_is_said(page, tmp_path, monkeypatch):
+    for path, said in ((tmp_path, False), (tmp_path / "gone", True)):
+        monkeypatch.setenv("WRN_DATA", str(path))
+        page.run()
+        page.selectbox(key="train_source").set_value(str(path)).run()
+        assert not page.exception
+        assert ("There is no such path on this machine" in text_of(page)) == said
+
+
 def test_refused_name_is_said(page):
     page.run()
     page.text_input(key="run_name").set_value("../outside").run()

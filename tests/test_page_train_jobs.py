@@ -110,10 +110,12 @@ def test_a_run_that_waits_says_for_what(page, training):
     RunStore().root.mkdir(parents=True)
     with FileLock(RunStore().root / ".device.lock", thread_local=False):
         manager().submit(CONFIG, "first")
+        wait_for(lambda: manager().waits_for_another)
         page.run()
         assert "It starts when another dashboard with these runs" in text_of(page)
         assert not page.get("progress")
     wait_for(lambda: training.done > 0)
+    assert not manager().waits_for_another
     manager().submit(CONFIG, "second")
     runs = open_run(open_page("runs"), "second")
     assert "It starts when the trainings before it have ended." in text_of(runs)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.text import refusal, with_labels
+from ui.text import changes_with_labels, refusal, with_labels
 from wrn.config import SECTIONS, options
 from wrn.errors import ConfigError
 
@@ -11,7 +11,6 @@ from wrn.errors import ConfigError
     ("text", "shown"),
     [
         ("batch_size must be 1. Received: 0", "Batch size must be 1. Received: 0"),
-        ("epochs: 200 → 3", "Epochs: 200 → 3"),
         ("train.seed", "Seed"),
         ("data.crop_padding", "Crop padding"),
         ("off with trivial_augment", "off with TrivialAugment"),
@@ -36,6 +35,14 @@ from wrn.errors import ConfigError
 )
 def test_settings_have_the_names_of_the_forms(text: str, shown: str) -> None:
     assert with_labels(text) == shown
+
+
+def test_changed_settings_have_the_names_of_the_forms() -> None:
+    told = "fast, with epochs: 80 → 1; initial_weights: none → seed, batch_size; x: 1"
+    assert changes_with_labels(told) == (
+        "fast, with Epochs: 80 → 1; Initial weights: none → seed, batch_size; x: 1"
+    )
+    assert changes_with_labels("batch_size: 1 → 2") == "Batch size: 1 → 2"
 
 
 def test_every_setting_that_is_refused_has_the_name_of_its_form() -> None:

@@ -155,12 +155,13 @@ def _is_active(jobs: JobManager, job: Snapshot | None) -> bool:
 
 
 def _progress(jobs: JobManager, run: Run, status: Status) -> None:
-    if status.state != "queued" or _is_active(jobs, jobs.snapshot(run.name)):
-        run_view.progress_bar(status)
-    elif jobs.active():
+    waits = status.state == "queued" and not _is_active(jobs, jobs.snapshot(run.name))
+    if waits and jobs.active():
         st.caption("It starts when the trainings before it have ended.")
-    else:
+    elif waits and jobs.waits_for_another:
         st.caption("It starts when another dashboard with these runs stops training.")
+    else:
+        run_view.progress_bar(status)
 
 
 def _controls(jobs: JobManager, run: Run, status: Status, job: Snapshot | None) -> None:

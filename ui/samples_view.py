@@ -10,7 +10,7 @@ from ui.pictures import enlarged
 from ui.text import literal, refusal
 from wrn.config import FULL_SIZE, DataConfig, TrainConfig
 from wrn.data import is_loaded, needs_download, source_version
-from wrn.errors import DataError
+from wrn.errors import WrnError
 from wrn.pictures import data_address
 from wrn.schedule import image_size
 
@@ -50,7 +50,7 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
             pictures, names = _pictures(
                 data, source_version(data.source), train.batch_size, train.seed, size
             )
-    except DataError as error:
+    except WrnError as error:
         st.error(refusal(error))
         return
     with st.grid(COLUMNS, min_column_width=60, gap="xsmall", key="samples"):

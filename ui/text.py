@@ -10,11 +10,14 @@ _LABELS = {o.name: o.label for section in SECTIONS.values() for o in options(sec
 #: A setting by its name in the library: at the start of a text, or one that no other
 #: word could be, such as `batch_size`. None in quotes, in paths or in names of runs.
 _SETTING = re.compile(
-    rf"""^(?:(?:{"|".join(SECTIONS)})\.)?({"|".join(_LABELS)})(?=$|:|\ (?:must|and)\ )
+    rf"""^(?:(?:{"|".join(SECTIONS)})\.)?({"|".join(_LABELS)})(?=$|\ (?:must|and)\ )
     | (?<![\w/.,'"=-])({"|".join(n for n in _LABELS if "_" in n)})(?!\w|[/'"=-]|[.,]\w)
     """,
     re.VERBOSE,
 )
+
+#: A setting that was changed against a recipe, such as `epochs: 200 → 3`.
+_CHANGE = re.compile(rf"(?:^|(?<=; )|(?<=, with ))({'|'.join(_LABELS)})(?=: )")
 
 
 def percent(fraction: float | None) -> str:
@@ -43,6 +46,11 @@ def with_labels(text: str) -> str:
     said, received, value = text.partition("Received:")
     named = _SETTING.sub(lambda found: _LABELS[found[1] or found[2]], said)
     return named + received + value
+
+
+def changes_with_labels(text: str) -> str:
+    """Call changed settings as the forms do: "Epochs: 200 → 3; Seed: 0 → 1"."""
+    return _CHANGE.sub(lambda found: _LABELS[found[1]], text)
 
 
 def refusal(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The settings of a new training, in the order in which a person decides them."""
 
 import math
+import os
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from ui.forms import AnyConfig, config_form, model_form
 from ui.images_choice import choose_source
 from ui.live_chart import live_chart
 from ui.samples_view import samples
-from ui.text import literal, refusal, with_labels
+from ui.text import changes_with_labels, literal, refusal
 from wrn import naming
 from wrn.config import (
     DataConfig,
@@ -91,7 +92,7 @@ def run_form() -> RunConfig | None:
     if config.changed:
         st.caption(
             "Changed against the recipe: "
-            + literal("; ".join(map(with_labels, config.changed)))
+            + literal("; ".join(map(changes_with_labels, config.changed)))
         )
     return config
 
@@ -168,8 +169,14 @@ def _data_form() -> DataConfig | None:
             defaults=DataConfig(source=source),
             only=DATA_FIRST,
         )
-    st.caption(SOURCE_NOTES.get(source, "A path on this machine."))
+    st.caption(SOURCE_NOTES.get(source) or _path_note(source))
     return data
+
+
+def _path_note(source: str) -> str:
+    if os.path.exists(os.path.expanduser(source)):
+        return "A path on this machine."
+    return ":red[There is no such path on this machine.]"
 
 
 def _rest(

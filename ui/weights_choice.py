@@ -11,7 +11,7 @@ from ui import state
 from ui.address import bring_back, keep
 from ui.chosen_weights import ChosenWeights
 from ui.loading import inspect_weights
-from ui.text import literal, refusal
+from ui.text import changes_with_labels, literal, refusal
 from ui.uploads import forget, uploaded_before
 from wrn.errors import WeightsError
 from wrn.files import identity
@@ -172,7 +172,9 @@ def _card_facts(card: Card | None) -> dict[str, str]:
         "Measured on": "" if card.measured_on == card.data else card.measured_on,
         "Accuracy on its card": _percent(card.test_accuracy),
         "With flips": _percent(card.test_accuracy_flip),
-        "Recipe": card.recipe,  # The longest, on a line of its own.
+        "Recipe": changes_with_labels(
+            card.recipe
+        ),  # The longest, on a line of its own.
     }
     return {label: value for label, value in facts.items() if value}
 

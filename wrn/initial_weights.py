@@ -54,9 +54,9 @@ def _read(config: RunConfig, path: str) -> _Initial:
     wanted = config.model.replace(dropout=found.config.dropout)
     if found.config != wanted or found.wiring != wiring_of(config):
         raise ConfigError(
-            f"initial_weights must hold {wanted.name} for {wanted.classes} classes, "
-            f"wired as {wiring_of(config).name}. Received: {path}, which holds "
-            f"{found.config.name} for {found.config.classes} classes, wired as "
+            f"initial_weights must hold {wanted.name} for {wanted.classes} classes "
+            f"with the wiring {wiring_of(config).name}. Received: {path}, which holds "
+            f"{found.config.name} for {found.config.classes} classes, with the wiring "
             f"{found.wiring.name}"
         )
     return _Initial(path, found, file.metadata)

@@ -152,11 +152,13 @@ class JobManager:
 
     Attributes:
         store: The run folders.
+        waits_for_another: Whether a job waits for another dashboard's training.
     """
 
     def __init__(self, store: RunStore) -> None:
         """Start the worker thread."""
         self.store = store
+        self.waits_for_another = False
         self._changed = threading.Condition()
         self._queue: deque[Job] = deque()
         self._jobs: dict[str, Job] = {}
@@ -325,11 +327,14 @@ class JobManager:
                 if not self._closed:
                     device.acquire(timeout=_DEVICE_SECONDS)
             except Timeout:
+                self.waits_for_another = True
                 continue
             except OSError:
                 # The training will fail for the same reason, and say so.
                 pass
+            self.waits_for_another = False
             return device
+        self.waits_for_another = False
         return None
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from wrn.config import DataConfig
 from wrn.data import CLASS_NAMES, Dataset, Images, select
-from wrn.errors import DataError
+from wrn.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_select_limit_does_not_move_the_validation_images(numbered):
 
 def test_select_leaves_images_to_train_on(numbered):
     assert len(select(numbered, DataConfig(validation=59)).train) == 1
-    with pytest.raises(DataError, match="some of the 60 training images"):
+    with pytest.raises(ConfigError, match="some of the 60 training images"):
         select(numbered, DataConfig(validation=60))
 
 

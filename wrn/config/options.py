@@ -192,7 +192,10 @@ def _checked(option: Option, value: Any) -> Any:
         if not isinstance(value, (list, tuple)):
             raise _refusal(option, value)
         element = dataclasses.replace(option, type=float)
-        return tuple(_checked(element, item) for item in value)
+        try:
+            return tuple(_checked(element, item) for item in value)
+        except ConfigError:
+            raise _refusal(option, value) from None
     if option.type is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     # bool is a subclass of int, and `depth=True` is a mistake.

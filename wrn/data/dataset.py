@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn.config import FULL_SIZE, DataConfig
-from wrn.errors import DataError
+from wrn.errors import ConfigError, DataError
 
 #: Values that stand for all pixels of some images.
 _SAMPLED_VALUES = 128
@@ -197,12 +197,13 @@ def select(dataset: Dataset, config: DataConfig) -> Split:
         Training images, and either the test set or the validation images.
 
     Raises:
-        DataError: If holding out leaves no image to train on, or a part is empty.
+        ConfigError: If holding out leaves no image to train on.
+        DataError: If a part is empty.
     """
     train, held_out = dataset.train, dataset.test
     if config.validation:
         if config.validation >= len(train):
-            raise DataError(
+            raise ConfigError(
                 f"validation must leave some of the {len(train):,} training images "
                 f"of {dataset.name} to train on. Received: {config.validation:,}"
             )
