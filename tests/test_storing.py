@@ -119,6 +119,9 @@ def test_stored_weights_are_replaced_only_where_asked(run, tmp_path):
     assert store(run, "synthetic", folder=folder, replace=True) == first
     store(run, "synthetic", folder=folder, name="mine")
     assert [kept.name for kept in list_stored(folder)] == ["WRN-10-1", "mine"]
+    (folder / "folder.weights.h5").mkdir()
+    with pytest.raises(RunError, match=r"to be replaced\. Received: a folder"):
+        store(run, "synthetic", folder=folder, name="folder", replace=True)
 
 
 def test_names_that_are_no_file_names_are_refused(run, tmp_path):

@@ -65,6 +65,8 @@ def store(
                 "--replace puts them in the place of others. "
                 f"Received: {name}, and {taken.name} exists"
             )
+        if taken.is_dir():
+            raise RunError(f"{taken} must be a file to be replaced. Received: a folder")
     loaded = load_weights(run.last_weights)
     if loaded.config.name != config.model.name:
         raise RunError(

@@ -20,6 +20,11 @@ def short_count(number: float) -> str:
     return f"{number:.3g}{units[0]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things, such as `1 epoch` or `2,000 images`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def file_size(size: int) -> str:
     """Write a number of bytes in decimal units, such as `2.8 MB`."""
     return f"{short_count(size)}B" if size >= 1000 else f"{size} B"

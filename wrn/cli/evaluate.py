@@ -11,7 +11,7 @@ from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import DataConfig, TrainConfig
 from wrn.published import Published
-from wrn.text import encodable
+from wrn.text import counted, encodable
 
 #: Rows of the table of what was tried.
 _TRIALS_SHOWN = 12
@@ -91,7 +91,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     else:
         low, high = evaluation.interval
         print(
-            f"{loaded.config.name} on {evaluation.images:,} images of {dataset.name}: "
+            f"{loaded.config.name} on {counted(evaluation.images, 'image')} of "
+            f"{dataset.name}: "
             f"accuracy {evaluation.accuracy:.2%} (95% interval {low:.2%} to "
             f"{high:.2%}), loss {evaluation.loss:.4f}, calibration error "
             f"{evaluation.calibration.error:.2%}"

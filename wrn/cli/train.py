@@ -13,6 +13,7 @@ from wrn.cluster import Cluster, cluster
 from wrn.config import SECTIONS, RunConfig, runs_folder
 from wrn.errors import ConfigError
 from wrn.runs import Run, RunStore, figure
+from wrn.text import counted
 
 #: Settings that may differ when a run resumes.
 _FREE_ON_RESUME = ("runs_folder", "devices", "source")
@@ -178,7 +179,8 @@ def _tell(run: Run, arguments: argparse.Namespace, result: dict[str, Any]) -> in
         if accuracy is not None:
             kind = "validation accuracy" if config.data.validation else "accuracy"
             told = f"{kind} {accuracy:.2%}"
-        print(f"{report['name']}: {report['epochs']} epochs, {told}, in {run.path}")
+        epochs = counted(report["epochs"], "epoch")
+        print(f"{report['name']}: {epochs}, {told}, in {run.path}")
     if not report["finished"]:
         again = ["python", "-m", "wrn", "train", "--run", run.name, "--resume"]
         for name in _FREE_ON_RESUME:
