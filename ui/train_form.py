@@ -169,14 +169,11 @@ def _data_form() -> DataConfig | None:
             defaults=DataConfig(source=source),
             only=DATA_FIRST,
         )
-    st.caption(SOURCE_NOTES.get(source) or _path_note(source))
+    if source in SOURCE_NOTES or os.path.exists(os.path.expanduser(source)):
+        st.caption(SOURCE_NOTES.get(source, "A path on this machine."))
+    else:
+        st.markdown(":small[:red[There is no such path on this machine.]]")
     return data
-
-
-def _path_note(source: str) -> str:
-    if os.path.exists(os.path.expanduser(source)):
-        return "A path on this machine."
-    return ":red[There is no such path on this machine.]"
 
 
 def _rest(
