@@ -161,6 +161,19 @@ def test_a_training_costs_more_with_larger_batches(page):
     assert metrics(page.run())["Time per epoch"] == "1 s"
 
 
+@pytest.mark.parametrize("batch_size", [0, 99_999_999])
+def test_a_batch_size_that_cannot_be_is_refused_in_words(page, batch_size):
+    page.run()
+    page.number_input(key="batch_size").set_value(batch_size).run()
+    assert not page.exception
+    (error,) = page.error
+    assert error.value.startswith("Batch size must be a whole number")
+    assert "Activations" not in metrics(page)
+    page.number_input(key="batch_size").set_value(64).run()
+    assert not page.error
+    assert "Activations" in metrics(page)
+
+
 def test_the_network_goes_along_to_the_train_page(page):
     page.run()
     page.select_slider(key="depth").set_value(22).run()

@@ -7,10 +7,11 @@ import streamlit as st
 from ui import charts, state
 from ui.address import open_page
 from ui.live_chart import live_chart
-from ui.text import literal
+from ui.text import literal, refusal
 from wrn import speed
 from wrn.architecture import Architecture
-from wrn.config import ModelConfig, RunConfig, TrainConfig, options
+from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig, options
+from wrn.errors import ConfigError
 from wrn.estimate import activation_bytes, estimate
 from wrn.graph import (
     FORMATS,
@@ -75,43 +76,56 @@ def _published(network: ModelConfig) -> tuple[str, str]:
 def cost_of_training(network: ModelConfig) -> None:
     """Tell what a training of the paper's recipe would take, at a batch size."""
     (option,) = (o for o in options(TrainConfig) if o.name == "batch_size")
+    refused = ""
     with st.grid(4, min_column_width=150, key="training"):
+        # Beyond a bound of its own the box would keep the number to itself.
         batch_size = st.number_input(
             option.label,
-            min_value=int(option.minimum or 1),
-            max_value=int(option.maximum or 1),
+            step=1,
             value=option.default,
             help=option.help,
             key=state.BATCH_SIZE,
             persist_state="session",
         )
-        config = RunConfig(model=network, train=TrainConfig(batch_size=batch_size))
-        told = estimate(config, speed.known(config, manager().store))
-        shown = {
-            "Activations": (
-                file_size(activation_bytes(config, told.precision)),
-                "What one batch leaves in memory for the backward pass: inputs of "
-                f"batch normalizations and outputs of ReLUs, in {told.precision}.",
-            ),
-            "Peak memory": (
-                gigabytes(told.memory_bytes),
-                "Of a training on CIFAR-10, with weights, optimizer, images"
-                + (", on each GPU. " if told.gpus else " and the program itself. ")
-                + told.warning,
-            ),
-            "Time per epoch": (
-                "–"
-                if told.seconds_per_epoch is None
-                else estimated_duration(told.seconds_per_epoch),
-                str(told.speed)
-                if told.speed
-                else "Not known yet on this device; the Train page can measure it.",
-            ),
-        }
-        for label, (value, help) in shown.items():
-            st.metric(label, value, help=help, border=True)
+        try:
+            train = TrainConfig(batch_size=batch_size)
+        except ConfigError as error:
+            refused = refusal(error)
+        else:
+            for label, (value, help) in _costs(network, train).items():
+                st.metric(label, value, help=help, border=True)
+    if refused:
+        st.error(refused)
     if st.button("Train this network", key="train_this"):
         open_page("pages/train.py")
+
+
+def _costs(network: ModelConfig, train: TrainConfig) -> dict[str, tuple[str, str]]:
+    """Return what a training takes by its label, each with where it comes from."""
+    data = DataConfig(source="cifar10")
+    config = RunConfig(model=network, data=data, train=train)
+    told = estimate(config, speed.known(config, manager().store))
+    return {
+        "Activations": (
+            file_size(activation_bytes(config, told.precision)),
+            "What one batch leaves in memory for the backward pass: inputs of "
+            f"batch normalizations and outputs of ReLUs, in {told.precision}.",
+        ),
+        "Peak memory": (
+            gigabytes(told.memory_bytes),
+            "Of a training on CIFAR-10, with weights, optimizer, images"
+            + (", on each GPU. " if told.gpus else " and the program itself. ")
+            + told.warning,
+        ),
+        "Time per epoch": (
+            "–"
+            if told.seconds_per_epoch is None
+            else estimated_duration(told.seconds_per_epoch),
+            str(told.speed)
+            if told.speed
+            else "Not known yet on this device; the Train page can measure it.",
+        ),
+    }
 
 
 def group_shares(architecture: Architecture, key: str = "shares") -> None:
