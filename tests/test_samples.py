@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.devices import choose
-from wrn.errors import DataError
+from wrn.errors import ConfigError
 from wrn.randomness import image_order
 from wrn.samples import first_samples
 from wrn.session import Session
@@ -74,7 +74,7 @@ def test_small_images_first(dataset):
 
 
 def test_too_many_validation_images_are_refused(dataset):
-    with pytest.raises(DataError, match="validation must leave"):
+    with pytest.raises(ConfigError, match="validation must leave"):
         first_samples(dataset, PLAIN.replace(validation=200), TRAIN, 16)
 
 

@@ -33,7 +33,7 @@ def first_samples(
         Images, uint8 (count, size, size, 3), RGB, and their labels, int64 (count,).
 
     Raises:
-        DataError: If the settings leave no images.
+        ConfigError: If the settings leave no images to train on.
     """
     images = select(dataset, data).train
     batch_size = min(train.batch_size, len(images))
