@@ -38,6 +38,15 @@ def test_runs_are_compared(page):
     }
 
 
+def test_a_run_without_curves_is_named(page):
+    make_run("first")
+    RunStore().create(CONFIG, "second")
+    open_run(page, "first")
+    page.multiselect(key="compared_first").set_value(["second"]).run()
+    assert not page.exception
+    assert "Nothing to draw yet of second." in text_of(page)
+
+
 def test_compared_runs_are_in_the_address(page):
     for name in ("first", "second", "third"):
         make_run(name)

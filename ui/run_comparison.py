@@ -83,6 +83,13 @@ def _curves(rows: Sequence[Row], held_out: set[str]) -> None:
         height=run_view.CURVES_HEIGHT,
         alt="Loss, accuracy and learning rate by epoch of " + ", ".join(drawn),
     )
+    empty = [
+        name
+        for name, lines in drawn.items()
+        if not any(len(x) for x, _ in lines.values())
+    ]
+    if empty:
+        st.caption(f"Nothing to draw yet of {literal(', '.join(empty))}.")
 
 
 def _settings(configs: dict[str, RunConfig]) -> None:
