@@ -40,16 +40,14 @@ def test_each_has_a_whole_card_and_a_line_in_the_readme(stored):
     assert row in README
 
 
-def test_the_larger_one_was_trained_before():
-    (card,) = [stored.card for stored in SHIPPED if stored.name == "WRN-16-4"]
-    assert f"{card.epochs_before} epochs and {card.epochs} more" in README
-
-
-def test_the_average_is_of_five_trainings():
-    (stored,) = [stored for stored in SHIPPED if stored.name == "WRN-16-2"]
-    assert f"five trainings, {stored.card.epochs_before} epochs in all" in README
+@pytest.mark.parametrize(
+    ("name", "parts", "words"), [("WRN-16-2", 5, "five"), ("WRN-16-4", 3, "three")]
+)
+def test_an_average_is_of_so_many_trainings(name, parts, words):
+    (stored,) = [stored for stored in SHIPPED if stored.name == name]
+    assert f"{words} trainings, {stored.card.epochs_before} epochs in all" in README
     metadata = weights.read(stored.path).metadata
-    assert len(metadata["initial"]) == 5
+    assert len(metadata["initial"]) == parts
     # A rate of zero leaves the weights alone.
     assert metadata["train"]["learning_rate"] == 0.0
 
