@@ -212,7 +212,31 @@ def test_refused_setting_disables_the_start(page):
     assert not buttons(page)["Start training"].disabled
 
 
-def test_a_source_that_is_not_there_is_said(page, tmp_path, monkeypatch):
+def test_settings_that_do_not_fit_each_other_hold_the_start_back(page):
+    page.run()
+    page.selectbox(key="train_paper_wiring").set_value("asmith26")
+    page.selectbox(key="train_paper_first_size").set_value(16).run()
+    assert not page.exception
+    (error,) = page.error
+    assert error.value.startswith("First image size must be 32 with the wiring")
+    assert buttons(page)["Start training"].disabled
+    page.selectbox(key="train_paper_first_size").set_value(32).run()
+    assert not page.error
+    assert not buttons(page)["Start training"].disabled
+
+
+def test_a_network_whose_weights_are_too_large_holds_the_start_back(page):
+    page.run()
+    page.select_slider(key="depth").set_value(100)
+    page.slider(key="widen_factor").set_value(20).run()
+    assert not page.exception
+    assert page.error[0].value.startswith("Depth and Widen factor must be of a network")
+    assert buttons(page)["Start training"].disabled
+
+
+def test_a_path_that_is_not_there_is_told_beside_the_source(
+    page, tmp_path, monkeypatch
+):
     for path, said in ((tmp_path, False), (tmp_path / "gone", True)):
         monkeypatch.setenv("WRN_DATA", str(path))
         page.run()

@@ -12,7 +12,7 @@ from ui.images_choice import choose_source
 from ui.live_chart import live_chart
 from ui.samples_view import samples
 from ui.text import changes_with_labels, literal, refusal
-from wrn import naming
+from wrn import feasibility, naming
 from wrn.config import (
     DataConfig,
     OutputConfig,
@@ -20,7 +20,7 @@ from wrn.config import (
     TrainConfig,
     options,
 )
-from wrn.errors import WrnError
+from wrn.errors import ConfigError, WrnError
 from wrn.jobs import JobManager
 from wrn.recipes import RECIPES, Recipe, note
 from wrn.schedule import image_growth, learning_rate
@@ -94,6 +94,11 @@ def run_form() -> RunConfig | None:
             "Changed against the recipe: "
             + literal("; ".join(map(changes_with_labels, config.changed)))
         )
+    try:
+        feasibility.check_settings(config)
+    except ConfigError as error:
+        st.error(refusal(error))
+        return None
     return config
 
 

@@ -20,6 +20,18 @@ def check(config: RunConfig, dataset: Dataset) -> None:
             layer wants images of full size, or its weights would not be read again.
     """
     _check_classes(config, dataset)
+    check_settings(config)
+
+
+def check_settings(config: RunConfig) -> None:
+    """Refuse settings that do not fit each other or the weight files, without images.
+
+    Args:
+        config: All settings.
+
+    Raises:
+        ConfigError: As `check`, but for the classes.
+    """
     _check_size(config)
     _check_weights(config)
 
