@@ -39,7 +39,7 @@ def _speed(jobs: JobManager, config: RunConfig, known: Speed | None) -> None:
         pressed = st.button(
             "Measure this device",
             help="Trains a small network on noise for some seconds. What it tells "
-            "counts until the next run has trained.",
+            "counts in place of older runs.",
             type="tertiary" if known else "secondary",
             disabled=busy,
             key="measure",

@@ -99,9 +99,9 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
     """Find out from the past how fast a training would be.
 
     Of the newest runs on the same devices in the same precision, with batches of a
-    similar size, it takes the last of the same network; without one, the last of any.
-    What was measured later counts in place of either: the runs may have been on another
-    machine.
+    similar size, it takes the last of the same network. Without one, or where the
+    device was measured since, which may be another than the run's, it takes the last of
+    any, or what was measured, whichever is later.
 
     Args:
         config: The training.
@@ -111,7 +111,8 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
         The speed; `None` if nothing ran on this machine yet.
     """
     precision = config.train.precision
-    found: list[tuple[bool, Speed]] = []
+    same: list[Speed] = []
+    others: list[Speed] = []
     for run in store.list()[:_MOST_RUNS]:
         try:
             past, status = run.config(), run.status()
@@ -129,11 +130,11 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
         if past.train.teachers:
             continue  # How much of the time was the teacher's is not known.
         if precision in (past.train.precision, speed.precision):
-            found.append((past.model.name == config.model.name, speed))
-    measured = _measured(store, config.train)
-    if measured:
-        found.append((True, measured))
-    return max(found, key=lambda pair: (pair[0], pair[1].updated))[1] if found else None
+            (same if past.model.name == config.model.name else others).append(speed)
+    if measured := _measured(store, config.train):
+        others.append(measured)
+        same = [speed for speed in same if speed.updated >= measured.updated]
+    return max(same or others, key=lambda speed: speed.updated, default=None)
 
 
 def _moved(devices: str, speed: Speed) -> bool:
