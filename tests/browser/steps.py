@@ -88,13 +88,18 @@ def unfold(page: Page, title: str) -> None:
     box.get_by_text(title, exact=True).click()
     expect(box.locator("details").first).to_have_attribute("open", "")
     box.evaluate(
-        """async box => {
+        """async () => {
             for (let frame = 0; frame < 2; frame++)
                 await new Promise(requestAnimationFrame);
-            const moving = box.getAnimations({subtree: true}).filter(
-                each => Number.isFinite(each.effect.getComputedTiming().endTime));
-            await Promise.allSettled(moving.map(each => each.finished));
         }"""
+    )
+    # Asked anew each frame: an animation that is replaced or paused never finishes.
+    page.wait_for_function(
+        """box => !box.getAnimations({subtree: true}).some(
+            each => each.playState === "running" &&
+                Number.isFinite(each.effect.getComputedTiming().endTime))""",
+        arg=box.element_handle(),
+        timeout=60_000,
     )
 
 
