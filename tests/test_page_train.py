@@ -245,6 +245,22 @@ def test_a_path_that_is_not_there_is_told_beside_the_source(
         assert ("There is no such path on this machine" in text_of(page)) == said
 
 
+def test_weight_files_that_are_not_there_are_told(page, tmp_path):
+    page.run()
+    recipe = page.selectbox(key="recipe").value
+    there = tmp_path / "a.weights.h5"
+    there.touch()
+    page.text_input(key=f"train_{recipe}_initial_weights").set_value(str(there))
+    page.text_input(key=f"train_{recipe}_teacher").set_value(f"{there},gone_b.h5").run()
+    assert not page.exception
+    told = [line for line in text_of(page).splitlines() if "no weight file" in line]
+    assert told == [
+        ":small[:red[There is no weight file gone_b.h5 on this machine yet.]]"
+    ]
+    # A training in the queue may begin with what the one before it will have written.
+    assert not buttons(page)["Start training"].disabled
+
+
 def test_refused_name_is_said(page):
     page.run()
     page.text_input(key="run_name").set_value("../outside").run()

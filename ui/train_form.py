@@ -94,6 +94,7 @@ def run_form() -> RunConfig | None:
             "Changed against the recipe: "
             + literal("; ".join(map(changes_with_labels, config.changed)))
         )
+    _tell_missing(train)
     try:
         feasibility.check_settings(config)
     except ConfigError as error:
@@ -179,6 +180,14 @@ def _data_form() -> DataConfig | None:
     else:
         st.markdown(":small[:red[There is no such path on this machine.]]")
     return data
+
+
+def _tell_missing(train: TrainConfig) -> None:
+    """Tell of weight files that are not there: a training before may yet write them."""
+    for path in dict.fromkeys((*train.initial_files, *train.teachers)):
+        if not os.path.isfile(path):
+            missing = f"There is no weight file {literal(path)} on this machine yet."
+            st.markdown(f":small[:red[{missing}]]")
 
 
 def _rest(
