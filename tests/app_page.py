@@ -33,6 +33,11 @@ def buttons(page: AppTest) -> dict[str, object]:
     return {button.label: button for button in page.button}
 
 
+def downloads(page: AppTest) -> list[str]:
+    """Return the labels of the files that a page offers."""
+    return [button.label for button in page.download_button]
+
+
 def metrics(page: AppTest) -> dict[str, str]:
     """Return the figures of a page by their labels."""
     return {metric.label: metric.value for metric in page.metric}

@@ -1,11 +1,13 @@
-"""Weights for the pages that load some: a network that always answers "class 3"."""
+"""Weights for the pages that load some, which always answer "class 3", and Evaluate."""
 
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from tests import weight_files
+from tests.conftest import ROOT
 
 ANSWER = 3
 
@@ -36,3 +38,19 @@ def empty_models(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.setenv("WRN_MODELS", str(folder))
     monkeypatch.setenv("WRN_DATA", "synthetic")
     return folder
+
+
+def open_evaluate(weights: str | None = None) -> AppTest:
+    """Open the Evaluate page, as a link to some weights does."""
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+    if weights is not None:
+        app.query_params["weights"] = weights
+    app.run()
+    return app.switch_page("pages/evaluate.py").run()
+
+
+def evaluate(app: AppTest) -> AppTest:
+    """Press the button of the Evaluate page."""
+    button = next(button for button in app.button if button.label == "Evaluate")
+    assert not button.disabled
+    return button.click().run()
