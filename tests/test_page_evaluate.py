@@ -79,6 +79,15 @@ def test_stored_weights_with_their_card(models, images):
     assert "This result is of ours. Press **Evaluate**" in text_of(app)
 
 
+def test_a_card_tells_of_the_epochs_before(models):
+    write_weights(models / "average.weights.h5")
+    one, other = ({"result": {"epochs": n}, "sha256": f"{n}"} for n in (4, 8))
+    card = {"epochs": 1, "initial": [one, other]}
+    (models / "average.json").write_text(json.dumps(card))
+    told = ":gray[Epochs]  \n1, from weights of 12 epochs"
+    assert told in text_of(open_evaluate("average"))
+
+
 @pytest.mark.parametrize(
     ("held_out", "label"),
     [("test", "Accuracy then"), ("validation", "Validation accuracy then")],

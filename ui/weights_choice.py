@@ -172,9 +172,8 @@ def _card_facts(card: Card | None) -> dict[str, str]:
         "Measured on": "" if card.measured_on == card.data else card.measured_on,
         "Accuracy on its card": _percent(card.test_accuracy),
         "With flips": _percent(card.test_accuracy_flip),
-        "Recipe": changes_with_labels(
-            card.recipe
-        ),  # The longest, on a line of its own.
+        # The longest, on a line of its own.
+        "Recipe": changes_with_labels(card.recipe),
     }
     return {label: value for label, value in facts.items() if value}
 
@@ -182,8 +181,9 @@ def _card_facts(card: Card | None) -> dict[str, str]:
 def _epochs(card: Card) -> str:
     if card.epochs is None:
         return ""
-    before = f", after {card.epochs_before:,}" if card.epochs_before else ""
-    return f"{card.epochs:,}{before}"
+    if not card.epochs_before:
+        return f"{card.epochs:,}"
+    return f"{card.epochs:,}, from weights of {card.epochs_before:,} epochs"
 
 
 def _percent(fraction: float | None) -> str:
