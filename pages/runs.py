@@ -15,7 +15,14 @@ from ui.run_details import (
     tensorboard,
 )
 from ui.run_notes import notes_form
-from ui.run_table import choose_row, filtered, read_rows, recall
+from ui.run_table import (
+    choose_row,
+    damaged,
+    filtered,
+    read_rows,
+    recall,
+    tell_misnamed,
+)
 from ui.train_again import train_again_button
 from wrn.jobs import manager
 from wrn.runs import LIVE_STATES
@@ -27,6 +34,7 @@ st.caption("Every training, finished or under way: its curves, settings and file
 
 jobs = manager()
 undo_line(jobs.store)
+tell_misnamed(jobs.store)
 rows = read_rows(jobs)
 if not rows:
     st.info("There are no runs yet. Train a network, and it appears here.")
@@ -52,5 +60,7 @@ if row.config:
     notes_form(row.run)
     settings(row.config)
     tensorboard(row.run)
+else:
+    damaged(row)
 files(row.run)
 delete_button(jobs, row.run, live=bool(row.status and row.status.state in LIVE_STATES))

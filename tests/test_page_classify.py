@@ -4,7 +4,9 @@ The network under test always answers "class 3", by one in its bias.
 """
 
 import base64
+import dataclasses
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ from tests.conftest import ROOT
 from tests.page_weights import ANSWER, empty_models, write_weights
 from ui.pictures import blended, enlarged, tiles
 from wrn.data import CLASS_NAMES, Dataset, sources
+from wrn.files import identity
 from wrn.pictures import data_address
+from wrn.restoring import load_weights
 
 pytestmark = pytest.mark.slow
 
@@ -185,15 +189,19 @@ def test_the_picture_shown_is_the_one_asked_for(page, dataset, monkeypatch):
     assert f"below {len(dataset.test)}" in app.error[0].value
 
 
-def test_the_second_of_several_pictures_can_be_chosen(page):
-    page.button_group(key="picture_kind").set_value("My own pictures").run()
+def upload(page, *names: str) -> None:
     files = []
-    for name in ("one", "two"):
+    for number, name in enumerate(names):
         file = io.BytesIO()
-        Image.new("RGB", (32, 32), "navy").save(file, "PNG")
+        Image.new("RGB", (32, 32), (0, 0, 100 + number)).save(file, "PNG")
         files.append((f"{name}.png", file.getvalue(), "image/png"))
     page.file_uploader(key="picture_files").set_value(files).run()
-    page.selectbox(key="picture_file").set_value(1).run()
+
+
+def test_the_second_of_several_pictures_can_be_chosen(page):
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    upload(page, "one", "two")
+    page.selectbox(key="picture_file").set_value("two.png").run()
     assert "two.png, ours" in text_of(classify(page))
 
     # A look at a test image, and they are still there, until they are removed.
@@ -202,7 +210,63 @@ def test_the_second_of_several_pictures_can_be_chosen(page):
     assert not page.file_uploader(key="picture_files").value
     assert "Uploaded before: **2 pictures**" in text_of(page)
     assert page.selectbox(key="picture_file").options == ["one.png", "two.png"]
-    assert "one.png, ours" in text_of(page)
+    assert "two.png, ours" in text_of(page)
     page.button(key="remove_pictures").click().run()
     assert "Uploaded before" not in text_of(page)
     assert [b.disabled for b in page.button if b.label == "Classify"] == [True]
+
+
+def test_the_chosen_picture_stays_when_another_is_removed(page):
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    upload(page, "one", "two", "three")
+    page.selectbox(key="picture_file").set_value("two.png").run()
+    upload(page, "two", "three")
+    assert page.selectbox(key="picture_file").value == "two.png"
+    assert "two.png, ours" in text_of(classify(page))
+    upload(page, "three", "four")
+    assert page.selectbox(key="picture_file").value == "three.png"
+    assert "three.png, ours" in text_of(page)
+
+
+def test_pictures_of_one_name_are_told_apart(page, monkeypatch):
+    seen = []
+
+    def read(content):
+        seen.append(np.asarray(Image.open(io.BytesIO(content)))[0, 0, 2])
+        return np.zeros((32, 32, 3), np.uint8)
+
+    monkeypatch.setattr("ui.picture_choice.read_picture", read)
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    upload(page, "image", "image", "image (2)")
+    box = page.selectbox(key="picture_file")
+    assert box.options == ["image.png", "image.png (2)", "image (2).png"]
+    classify(page)
+    page.selectbox(key="picture_file").set_value("image.png (2)").run()
+    assert seen == [100, 101]
+
+
+def test_own_pictures_are_there_after_another_page(page):
+    page.button_group(key="picture_kind").set_value("My own pictures").run()
+    upload(page, "one", "two")
+    page.selectbox(key="picture_file").set_value("two.png").run()
+    page.switch_page("pages/runs.py").run()
+    page.switch_page("pages/classify.py").run()
+    assert page.selectbox(key="picture_file").value == "two.png"
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_what_an_evaluation_found_out_counts(page, models, random):
+    path = models / "silent.weights.h5"
+    write_weights(path, write=weight_files.write_weights_h5)
+    page.run()
+    page.selectbox(key="weights").set_value("silent").run()
+    assert "The Evaluate page finds out." in text_of(classify(page))
+    loaded = dataclasses.replace(load_weights(path), notes=("It was found out.",))
+    diagnosis = SimpleNamespace(random=random, loaded=loaded)
+    page.session_state["evaluated"] = SimpleNamespace(
+        identity=identity(path), diagnosis=diagnosis
+    )
+    page.run()
+    assert not page.exception
+    assert ("It was found out." in text_of(page)) != random
+    assert ("The Evaluate page finds out." in text_of(page)) == random

@@ -22,6 +22,8 @@ from tests.page_weights import (
     open_evaluate,
     write_weights,
 )
+from ui.evaluation_view import confusions
+from ui.images_choice import ALL
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.data import Dataset, sources
 from wrn.evaluation import Evaluation
@@ -135,6 +137,24 @@ def test_what_is_not_recorded_is_tried(models, images, monkeypatch):
     # the other padding, too.
     assert len(table) == 18
     assert metrics(app)["Accuracy (synthetic)"] == f"{(images == ANSWER).mean():.2%}"
+
+
+def test_all_images_stay_chosen_after_another_page(models):
+    write_weights(models / "ours.weights.h5")
+    app = open_evaluate()
+    app.selectbox(key="evaluate_images").set_value(ALL).run()
+    app.switch_page("pages/runs.py").run()
+    app.switch_page("pages/evaluate.py").run()
+    assert app.selectbox(key="evaluate_images").value == ALL
+    assert app.selectbox(key="evaluate_images").options[-1] == "All"
+
+
+def test_the_most_frequent_confusions_are_told_in_words():
+    told = confusions([[9, 0, 2], [1200, 0, 1], [0, 0, 4]], ["cat", "dog", "frog"])
+    assert told.endswith(
+        ": dog taken for cat 1,200, cat taken for frog 2, dog taken for frog 1"
+    )
+    assert confusions([[1, 0], [0, 1]], ["cat", "dog"]).endswith(": none")
 
 
 def test_weights_with_other_classes_than_the_images_are_refused(models, images):

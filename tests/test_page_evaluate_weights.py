@@ -198,6 +198,24 @@ def test_upload_that_is_no_weight_file_is_refused(temporary, content, reason):
     assert [b.disabled for b in app.button if b.label == "Evaluate"] == [True]
 
 
+@pytest.mark.parametrize(
+    ("epochs", "accuracy"),
+    [(float("nan"), float("nan")), (10**400, 17.5), ("x", {})],
+    ids=("no numbers", "huge", "other types"),
+)
+def test_odd_figures_of_a_file_are_not_shown(models, epochs, accuracy):
+    def write(path, layers):
+        told = {"result": {"epochs": epochs, "test_accuracy": accuracy}}
+        return weight_files.write_weights_h5(path, layers, metadata=told)
+
+    write_weights(models / "odd.weights.h5", write=write)
+    app = open_evaluate()
+    assert not app.exception
+    assert "WRN-10-1" in text_of(app)
+    assert "Epochs" not in text_of(app)
+    assert "Accuracy then" not in text_of(app)
+
+
 def test_upload_of_another_network_is_refused(tmp_path):
     path = weight_files.write_weights_h5(tmp_path / "x.h5", weight_files.plain_cnn())
     app = open_evaluate()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -58,14 +59,15 @@ def test_table_tells_each_run(page):
         "Network": "WRN-10-1",
         "Recipe": "",
         "Images": "synthetic images, 100 images",
-        "Epochs": "2 of 4",
+        "Epochs": 2,
+        "of": 4,
         "Accuracy": [0.6, 0.55],
         "Last": pytest.approx(55),
         "Best": pytest.approx(60),
-        "Duration": "45 s",
+        "Duration": timedelta(seconds=45),
         "Started": "",
     }
-    assert table.loc["first", "Epochs"] == "4 of 4"
+    assert table.loc["first", "Epochs"] == 4
     assert "Choose a run" in text_of(page)
 
 
@@ -131,8 +133,48 @@ def test_damaged_run_is_listed_with_its_sentence_and_can_be_deleted(page):
     assert "Received: 17" in text_of(page)
     open_run(page, "torn")
     assert not page.exception
+    assert [heading.value for heading in page.subheader] == ["torn"]
+    assert text_of(page).count("Run torn must have a readable status.json") == 1
     buttons(page)["Delete"].click().run()
     assert {run.name for run in RunStore().list()} == {"good", "odd"}
+
+
+def test_of_many_damaged_runs_a_few_are_told(page):
+    for number in range(5):
+        make_run(f"torn{number}").path.joinpath("status.json").write_text("{")
+    make_run("good")
+    open_run(page, "good")
+    assert not page.exception
+    assert text_of(page).count("must have a readable status.json") == 3
+    assert "2 more runs of this list cannot be read." in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (59.6, timedelta(minutes=1)),
+        (3_599, timedelta(minutes=59, seconds=59)),
+        (3_659, timedelta(hours=1)),
+        (100_000, timedelta(days=1, hours=3)),
+        # As nobody but an editor of files has them.
+        (-9e14, timedelta()),
+        (9e14, timedelta(days=11_574, hours=1)),
+    ],
+)
+def test_durations_have_two_units(page, seconds, told):
+    make_run("first", seconds=seconds)
+    page.run()
+    assert not page.exception
+    assert list(page.dataframe[0].value["Duration"]) == [told]
+
+
+def test_a_folder_with_a_name_that_no_run_may_have_is_told(page):
+    make_run("good")
+    make_run("bad").path.rename(RunStore().root / "*with* spaces")
+    page.run()
+    assert not page.exception
+    assert "Left out: *with* spaces. A run's name must be" in text_of(page)
+    assert list(page.dataframe[0].value["Run"]) == ["good"]
 
 
 def test_delete(page):

@@ -47,6 +47,18 @@ def test_a_run_without_curves_is_named(page):
     assert "Nothing to draw yet of second." in text_of(page)
 
 
+def test_no_more_runs_are_compared_than_there_are_colours(page):
+    names = [f"run{number}" for number in range(9)]
+    for name in ("first", *names):
+        make_run(name)
+    page.query_params["compared"] = names
+    open_run(page, "first")
+    assert not page.exception
+    assert page.multiselect(key="compared_first").value == names[:7]
+    lines = [c for c in chart(page, "comparison")["data"] if c["showlegend"]]
+    assert len({line["line"]["color"] for line in lines}) == len(lines) == 8
+
+
 def test_compared_runs_are_in_the_address(page):
     for name in ("first", "second", "third"):
         make_run(name)

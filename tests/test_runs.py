@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -133,6 +134,15 @@ def test_what_a_kill_left_half_written_is_removed(store, monkeypatch):
     run.sweep()
     (kept,) = {path.name for path in run.path.iterdir()} - names
     assert "being written" in (run.path / kept).read_text()
+
+
+def test_folders_with_names_that_no_run_may_have_are_told(store):
+    run = store.create(RunConfig(), "first")
+    for name in ("with spaces", "🦊", ".hidden"):
+        shutil.copytree(run.path, store.root / name)
+    (store.root / "not one").mkdir()
+    assert [each.name for each in store.list()] == ["first"]
+    assert store.misnamed() == ["with spaces", "🦊"]
 
 
 def test_folder_that_is_a_file_is_refused(tmp_path):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ui import charts, state
 from ui.chosen_weights import ChosenWeights
+from ui.evaluation_view import found_out
 from ui.live_chart import live_chart
 from ui.loading import load_network
 from ui.picture_choice import Picture
@@ -39,7 +40,8 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
         WrnError: If the picture cannot be had.
     """
     image, true = picture.load()
-    loaded = load_network(chosen)
+    known = found_out(st.session_state.get(state.EVALUATED), chosen.identity)
+    loaded = known.loaded if known else load_network(chosen)
     # Loads TensorFlow: only now.
     from wrn.explain import classify, first_filters, grad_cam, top_classes
 
@@ -50,7 +52,8 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
     st.caption(f"{literal(picture.name)}, {literal(chosen.label)}")
     for note in loaded.notes:
         if note not in told:
-            st.caption(f"{literal(note)} The Evaluate page finds out.")
+            how = "" if known else " The Evaluate page finds out."
+            st.caption(f"{literal(note)}{how}")
     seen, looked, guessed = st.columns([2, 2, 3], gap="medium")
     with seen:
         st.markdown("**As the network sees it**")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ui.chosen_weights import ChosenWeights
-from ui.evaluation_view import Evaluated
+from ui.evaluation_view import Evaluated, found_out
 from wrn.stored import ENDING
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def offer_converted(
     """
     if chosen.path is not None or report["writer"] == "this program":
         return
-    known = result.diagnosis if result and result.identity == chosen.identity else None
-    inferred = known is not None and not known.random
+    known = found_out(result, chosen.identity)
     st.download_button(
         "Download as this program's own file",
         lambda: converted(chosen, known),
@@ -38,7 +37,7 @@ def offer_converted(
         "connected. "
         + (
             "What the evaluation found out is recorded with it. "
-            if inferred
+            if known
             else "What the file leaves open is taken for the likeliest; evaluate it "
             "first to find out. "
         )

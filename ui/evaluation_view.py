@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 GALLERY_IMAGES = 24
 ENLARGED_SIDE = 128
 
+#: How many confusions are told to those who cannot see the matrix.
+MOST_CONFUSIONS = 5
+
 ALL, MISTAKES, UNSURE = "First images", "Confident mistakes", "Least sure hits"
 
 
@@ -49,6 +52,20 @@ class Evaluated:
     identity: str
     diagnosis: "Diagnosis | None" = None
     card_accuracy: float | None = None
+
+
+def found_out(result: Evaluated | None, identity: str) -> "Diagnosis | None":
+    """Return what an evaluation found out about a file.
+
+    Args:
+        result: The last evaluation, if there is one.
+        identity: Stands for the content of the file.
+
+    Returns:
+        `None` if it was of another file, or of random weights.
+    """
+    known = result.diagnosis if result and result.identity == identity else None
+    return None if known and known.random else known
 
 
 def show(
@@ -181,10 +198,31 @@ def _charts(report: dict[str, Any]) -> None:
             charts.confusion_matrix(report["confusion"], names),
             key="confusion",
             height=690,
-            alt="Number of images by true and predicted class",
+            alt=confusions(report["confusion"], names),
             square=True,
             on_click=_choose_cell,
         )
+
+
+def confusions(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    """Tell, where the confusion matrix cannot be seen, what is confused most often.
+
+    Args:
+        matrix: Number of images by true class (rows) and predicted class (columns).
+        names: Name of each class.
+    """
+    mistakes = np.array(matrix)
+    np.fill_diagonal(mistakes, 0)
+    most = np.argsort(-mistakes, axis=None, kind="stable")[:MOST_CONFUSIONS]
+    pairs = [divmod(place, len(names)) for place in most.tolist()]
+    told = [
+        f"{names[true]} taken for {names[predicted]} {mistakes[true, predicted]:,}"
+        for true, predicted in pairs
+        if mistakes[true, predicted]
+    ]
+    return "Number of images by true and predicted class. Most often confused: " + (
+        ", ".join(told) or "none"
+    )
 
 
 def _downloads(result: Evaluated) -> None:

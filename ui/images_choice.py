@@ -8,6 +8,8 @@ from wrn.config import DataConfig, default_source, options
 #: How many images may be chosen, beside all.
 COUNTS = (100, 250, 500, 1000, 2500, 5000)
 FIRST_COUNT = 1000
+#: Not `None`: restored on another visit, that would be nothing chosen.
+ALL = 0
 SYNTHETIC = "synthetic"
 
 
@@ -32,14 +34,14 @@ def choose_images() -> DataConfig:
         source = choose_source("Images", state.EVALUATE_SOURCE)
     count = right.selectbox(
         "How many",
-        (*COUNTS, None),
+        (*COUNTS, ALL),
         index=COUNTS.index(FIRST_COUNT),
-        format_func=lambda count: "All" if count is None else f"{count:,}",
+        format_func=lambda count: "All" if count == ALL else f"{count:,}",
         help="The first so many test images. Fewer are faster, more are more exact.",
         key=state.EVALUATE_IMAGES,
         persist_state="session",
     )
-    return DataConfig(source=source, limit=count)
+    return DataConfig(source=source, limit=count or None)
 
 
 def choose_flip() -> bool:

@@ -14,9 +14,13 @@ LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
 #: Streamlit writes white on the primary colour in both themes. On the dark theme's,
 #: which is light, that has a contrast of 2.4; the colour of its background has 7.5.
 #: The browser chooses, since the server hears late of another theme.
-_BUTTONS = """<style>
+#:
+#: Where nothing can hover, the tool bar of a table is always there: it hangs above the
+#: table, and needs room of its own to cover nothing that is to be touched.
+_STYLE = """<style>
 [data-testid="stBaseButton-primary"]:not(:disabled),
 [data-testid="stMultiSelect"] span[title] { color: light-dark(#ffffff, #11161f); }
+@media (hover: none) { [data-testid="stDataFrame"] { margin-top: 2.25rem; } }
 </style>"""
 
 
@@ -34,7 +38,7 @@ def sections() -> list[st.Page]:
 
 def navigation() -> st.Page:
     """Show the menu and return the page that was asked for."""
-    st.html(_BUTTONS)
+    st.html(_STYLE)
     return st.navigation(sections(), position="top")
 
 

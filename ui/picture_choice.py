@@ -1,6 +1,6 @@
 """Which picture: one of the test images, or one of the person's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,12 @@ class Picture:
 def choose_picture() -> Picture | None:
     """Ask for a picture; `None` as long as there is none."""
     kind = st.segmented_control(
-        "Picture", (TEST, OWN), default=TEST, required=True, key=state.PICTURE_KIND
+        "Picture",
+        (TEST, OWN),
+        default=TEST,
+        required=True,
+        key=state.PICTURE_KIND,
+        persist_state="session",
     )
     return _test_image() if kind == TEST else _own_picture()
 
@@ -85,15 +90,23 @@ def _own_picture() -> Picture | None:
             return None
         names = files[0].name[:120] if len(files) == 1 else f"{len(files):,} pictures"
         uploaded_before(state.PICTURES, names)
-    number = 0
-    if len(files) > 1:
-        number = st.selectbox(
-            "Which of them",
-            range(len(files)),
-            format_func=lambda index: (
-                files[index].name[:60] if index < len(files) else ""
-            ),
-            key=state.PICTURE_FILE,
+    label, *others = labels = told_apart(file.name[:60] for file in files)
+    if others:
+        # Not by their numbers, which change when another one is removed.
+        label = st.selectbox(
+            "Which of them", labels, key=state.PICTURE_FILE, persist_state="session"
         )
-    chosen = files[min(number or 0, len(files) - 1)]
-    return Picture(chosen.name[:120], lambda: (read_picture(chosen.getvalue()), None))
+    chosen = files[labels.index(label)]
+    return Picture(label, lambda: (read_picture(chosen.getvalue()), None))
+
+
+def told_apart(names: Iterable[str]) -> list[str]:
+    """Return names with a number behind those that came before."""
+    labels: list[str] = []
+    for name in names:
+        label, count = name, 1
+        while label in labels:
+            count += 1
+            label = f"{name} ({count})"
+        labels.append(label)
+    return labels

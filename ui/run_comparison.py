@@ -5,13 +5,16 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from ui import run_view, state
-from ui.charts import compare_curves
+from ui.charts import RUN_COLORS, compare_curves
 from ui.live_chart import live_chart
 from ui.records import curves
 from ui.run_table import Row
 from ui.text import literal, with_labels
 from wrn.config import RunConfig, differences
 from wrn.runs import figure
+
+#: Each run has a colour of its own.
+MOST_OTHERS = len(RUN_COLORS) - 1
 
 
 def compare(row: Row, rows: Sequence[Row]) -> None:
@@ -47,7 +50,8 @@ def _choose(run: str, others: Collection[str]) -> list[str]:
     asked = dict.fromkeys(st.query_params.get_all(state.COMPARED))
     # Whoever comes back without a link finds what was chosen before.
     if asked or not came:
-        st.session_state[key] = [name for name in asked if name in others]
+        known = [name for name in asked if name in others]
+        st.session_state[key] = known[:MOST_OTHERS]
 
     def follow() -> None:
         st.query_params[state.COMPARED] = st.session_state[key]
@@ -56,7 +60,9 @@ def _choose(run: str, others: Collection[str]) -> list[str]:
         "Compare with",
         others,
         placeholder="Other runs",
-        help="Draws their curves over each other and lists the settings that differ.",
+        help="Draws their curves over each other and lists the settings that differ. "
+        f"At most {MOST_OTHERS}: each run has a colour of its own.",
+        max_selections=MOST_OTHERS,
         key=key,
         persist_state="session",
         on_change=follow,

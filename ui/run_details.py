@@ -14,7 +14,6 @@ from ui.text import literal, percent, refusal
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.runs import Run, figure
-from wrn.text import file_size
 
 #: Columns of the CSV file, the fields of a run's metrics.
 COLUMNS = (
@@ -119,9 +118,10 @@ def files(run: Run) -> None:
         st.dataframe(
             {
                 "File": [name for name, _ in found],
-                "Size": [file_size(status.st_size) for _, status in found],
+                "Size": [status.st_size for _, status in found],
                 "Changed": [moment(status.st_mtime) for _, status in found],
             },
+            column_config={"Size": st.column_config.NumberColumn(format="bytes")},
             hide_index=True,
         )
 

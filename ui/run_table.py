@@ -3,20 +3,28 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import streamlit as st
 
 from ui import run_view, state
 from ui.job_view import status_of
 from ui.text import literal
+from wrn import naming
 from wrn.config import RunConfig
 from wrn.errors import RunError
 from wrn.files import identity
 from wrn.jobs import JobManager
-from wrn.runs import Notes, Run, Status, matches
-from wrn.text import duration
+from wrn.runs import Notes, Run, RunStore, Status, matches
+from wrn.text import counted
 
 HEIGHT = 320
+
+#: How many damaged runs are told of above the chosen one.
+MOST_DAMAGED = 3
+
+#: The table cannot hold more than 292 years.
+_LONGEST_SECONDS = 1e9
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,10 @@ def choose_row(rows: list[Row]) -> Row | None:
                 y_min=0,
                 y_max=1,
             ),
+            "of": st.column_config.NumberColumn(
+                help="Epochs that the settings ask for."
+            ),
+            "Duration": st.column_config.NumberColumn(format="localized"),
             **{
                 name: st.column_config.NumberColumn(format="%.2f%%")
                 for name in ("Last", "Best")
@@ -157,15 +169,40 @@ def choose_row(rows: list[Row]) -> Row | None:
         selection_mode="single-row",
         selection_default={"selection": {"rows": start}},
     )
-    damaged = [row for row in rows if row.damage]
-    if damaged:
-        st.warning("  \n".join(literal(row.damage) for row in damaged))
+    _tell_damaged([row for row in rows if row.damage and row.run.name != chosen])
     st.session_state[state.CHOSEN_RUN] = (chosen, st.session_state[state.VISIT])
     if chosen and not start:
         st.warning(f"There is no run called {literal(chosen[:120])} here.")
     if not start:
-        st.caption("Choose a run by the box at the left of its row.")
+        st.caption(
+            "Choose a run by the box at the left of its row, or with Shift and Space."
+        )
     return rows[start[0]] if start else None
+
+
+def _tell_damaged(rows: Sequence[Row]) -> None:
+    """Tell what is wrong with the first few."""
+    told = [literal(row.damage) for row in rows[:MOST_DAMAGED]]
+    if more := len(rows) - len(told):
+        told.append(f"{counted(more, 'more run')} of this list cannot be read.")
+    if told:
+        st.warning("  \n".join(told))
+
+
+def tell_misnamed(store: RunStore) -> None:
+    """Tell of runs that somebody gave a name that none may have."""
+    if names := store.misnamed():
+        st.caption(
+            f"Left out: {literal(', '.join(name[:60] for name in names[:5]))}"
+            + ("… " if len(names) > 5 else ". ")
+            + f"A run's name must be {naming.RULE}."
+        )
+
+
+def damaged(row: Row) -> None:
+    """Show a run that cannot be read."""
+    st.subheader(literal(row.run.name), anchor=False)
+    st.warning(literal(row.damage))
 
 
 def _width(names: Sequence[str]) -> int:
@@ -180,6 +217,13 @@ def _percentage(fraction: float | None) -> float | None:
     """Return a number of percent: the column's own format would drop a last zero."""
     # Rounded as everywhere else: the browser rounds halves up.
     return None if fraction is None else round(100 * fraction, 2)
+
+
+def _duration(seconds: float) -> timedelta:
+    """Return a time, to its two largest units, whatever an edited status says."""
+    whole = round(min(max(seconds, 0), _LONGEST_SECONDS))
+    smallest = 1 if whole < 3_600 else 60 if whole < 86_400 else 3_600
+    return timedelta(seconds=whole - whole % smallest)
 
 
 def _recipe(config: RunConfig) -> str:
@@ -216,12 +260,11 @@ def _cells(row: Row, *, titled: bool) -> dict[str, object]:
         "Network": config.model.name if config else None,
         "Recipe": _recipe(config) if config else "",
         "Images": run_view.data_name(config.data) if config else None,
-        "Epochs": f"{run_view.epochs_done(status)} of {config.train.epochs}"
-        if config and status
-        else None,
+        "Epochs": run_view.epochs_done(status) if config and status else None,
+        "of": config.train.epochs if config else None,
         "Accuracy": accuracies if config else None,
         "Last": _percentage(accuracies[-1] if accuracies else None),
         "Best": _percentage(max(accuracies, default=None)),
-        "Duration": duration(status.seconds) if status else None,
+        "Duration": _duration(status.seconds) if status else None,
         "Started": run_view.moment(status.created) if status else None,
     }

@@ -168,18 +168,17 @@ def _data_form() -> DataConfig | None:
     left, right = st.columns([3, 1], gap="medium")
     with left:
         source = choose_source("Source", state.TRAIN_SOURCE)
+        if source in SOURCE_NOTES or os.path.exists(os.path.expanduser(source)):
+            st.caption(SOURCE_NOTES.get(source, "A path on this machine."))
+        else:
+            st.markdown(":small[:red[There is no such path on this machine.]]")
     with right:
-        data = config_form(
+        return config_form(
             DataConfig,
             key=state.DATA,
             defaults=DataConfig(source=source),
             only=DATA_FIRST,
         )
-    if source in SOURCE_NOTES or os.path.exists(os.path.expanduser(source)):
-        st.caption(SOURCE_NOTES.get(source, "A path on this machine."))
-    else:
-        st.markdown(":small[:red[There is no such path on this machine.]]")
-    return data
 
 
 def _tell_missing(train: TrainConfig) -> None:

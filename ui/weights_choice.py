@@ -15,7 +15,7 @@ from ui.text import changes_with_labels, literal, refusal
 from ui.uploads import forget, uploaded_before
 from wrn.errors import WeightsError
 from wrn.files import identity
-from wrn.runs import RunStore
+from wrn.runs import RunStore, figure
 from wrn.stored import Card, list_stored
 from wrn.text import file_size
 
@@ -148,9 +148,9 @@ def _facts(report: Mapping[str, Any]) -> dict[str, str]:
     data, result = (_object(report["metadata"], key) for key in ("data", "result"))
     if isinstance(name := data.get("name"), str):
         facts["Trained on"] = name[:60]
-    if isinstance(epochs := result.get("epochs"), int):
-        facts["Epochs"] = f"{epochs:,}"
-    if isinstance(accuracy := result.get("test_accuracy"), float):
+    if (epochs := figure(result, "epochs")) is not None:
+        facts["Epochs"] = f"{epochs:,.0f}"
+    if (accuracy := figure(result, "test_accuracy")) is not None:
         label = "Accuracy then"
         if result.get("held_out") == "validation":
             label = "Validation accuracy then"

@@ -179,3 +179,21 @@ def test_train_again_opens_the_form_with_the_settings(runs, page):
     expect(page.get_by_role("slider", name="Depth")).to_have_attribute(
         "aria-valuetext", "10"
     )
+
+
+def test_a_table_covers_nothing_where_nothing_can_hover(runs, browser):
+    """Its tool bar is always there on a phone, and hangs above it."""
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = phone.new_page()
+    visit(page, f"{runs.url}/runs")
+    tools = page.get_by_test_id("stElementToolbar").first
+    expect(tools).to_be_visible()
+    box = page.get_by_test_id("stMultiSelect")
+    above = box.bounding_box()
+    assert above["y"] + above["height"] <= tools.bounding_box()["y"]
+    box.get_by_role("combobox").tap()
+    page.get_by_role("option", name="finished").tap()
+    expect(box.get_by_text("finished")).to_be_visible()
+    phone.close()

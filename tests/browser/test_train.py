@@ -65,8 +65,10 @@ def test_a_training_is_watched_left_reloaded_paused_and_stopped(server, page):
     # A visit to another page, and a reload, do no harm. The table of all runs counts
     # the epochs; it is drawn on a canvas, with a table for screen readers in it.
     page.get_by_role("link", name="Runs", exact=True).click()
-    cells = page.get_by_role("gridcell", include_hidden=True)
-    epochs = cells.filter(has_text=f" of {EPOCHS}")
+    asked_for = page.locator(
+        f"xpath=//*[@role='gridcell'][normalize-space()='{EPOCHS}']"
+    )
+    epochs = asked_for.locator("xpath=preceding-sibling::*[1]")
     shown = epochs.text_content()
     expect(epochs).not_to_have_text(shown)
     page.get_by_role("link", name="Train", exact=True).click()

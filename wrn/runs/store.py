@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +105,22 @@ class RunStore:
 
     def list(self) -> list[Run]:
         """List the runs, newest first."""
-        if not self.root.is_dir():
-            return []
-        paths = [
-            path
-            for path in self.root.iterdir()
-            if path.is_dir() and naming.is_name(path.name) and _holds_a_run(path)
-        ]
+        paths = [path for path in self._folders() if naming.is_name(path.name)]
         return [Run(path) for path in sorted(paths, key=_made, reverse=True)]
+
+    def misnamed(self) -> Sequence[str]:
+        """List, by name, the folders of runs that somebody renamed as none may be."""
+        return sorted(
+            path.name for path in self._folders() if not naming.is_name(path.name)
+        )
+
+    def _folders(self) -> Iterator[Path]:
+        """Find the folders of runs; what is hidden is none."""
+        if self.root.is_dir():
+            for path in self.root.iterdir():
+                hidden = path.name.startswith(".")
+                if path.is_dir() and not hidden and _holds_a_run(path):
+                    yield path
 
     def measured_speeds(self) -> dict[str, Any]:
         """Read what `write_measured_speed` kept: anything, if somebody edited it."""
