@@ -64,7 +64,9 @@ class RunStore:
 
     def _new_folder(self, model: ModelConfig, name: str | None) -> Path:
         while True:
-            path = self.root / _checked_name(self._free_name(model) if name is None else name)
+            path = self.root / _checked_name(
+                self._free_name(model) if name is None else name
+            )
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
                 path.mkdir()
@@ -220,7 +222,9 @@ class RunStore:
             RunError: If there is no deleted run of that name.
         """
         if name not in self.deleted():
-            raise RunError(f"There must be a deleted run of that name. Received: {name}")
+            raise RunError(
+                f"There must be a deleted run of that name. Received: {name}"
+            )
         _remove(self._bin / name)
 
     def _not_writable(self, error: Exception) -> RunError:
@@ -275,9 +279,7 @@ def _free(base: str, *folders: Path) -> str:
 def _checked_name(name: str) -> str:
     """Return a name that cannot leave the runs folder."""
     if not naming.is_name(name):
-        raise RunError(
-            f"A run's name must be {naming.RULE}. Received: {name!r:.120}"
-        )
+        raise RunError(f"A run's name must be {naming.RULE}. Received: {name!r:.120}")
     return name
 
 
