@@ -103,6 +103,16 @@ def test_in_place_lends_the_averages_and_gives_the_weights_back(model, new_avera
         np.testing.assert_array_equal(old, new)
 
 
+def test_until_it_begins_the_statistics_are_those_of_the_training(model, new_average):
+    average = new_average(0.9, 5)
+    for _ in walk(model, average, 5):
+        pass
+    before = model.get_weights()
+    with average.in_place():
+        for lent, own in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(lent, own)
+
+
 def test_the_statistics_are_those_of_the_averages(model, new_average):
     average = new_average(0.9)
     for _ in walk(model, average, 7):

@@ -222,11 +222,17 @@ def test_stop_after_the_first_batch(model, images):
     assert seen == [BATCH_IMAGES]
 
 
-@pytest.mark.parametrize("labels", [[], [10, 0], [-1, 0], [0], [0, 1, 2]])
+@pytest.mark.parametrize(
+    "labels",
+    # As Keras's `load_data` gives them, too.
+    [[], [10, 0], [-1, 0], [0], [0, 1, 2], [[1], [2]], [[0, 1], [1, 0]], [0.5, 1.0]],
+)
 def test_labels_that_cannot_be_evaluated_are_refused(model, labels):
     pictures = np.zeros((2 if labels else 0, 32, 32, 3), np.uint8)
-    with pytest.raises(ConfigError, match="one label each, 0 to 9"):
-        evaluate(Classifier(model, PREPROCESSING), pictures, np.array(labels, np.int64))
+    classifier = Classifier(model, PREPROCESSING)
+    for evaluated in (evaluate, lambda *given: list(evaluate_growing(*given))):
+        with pytest.raises(ConfigError, match="one label each, 0 to 9"):
+            evaluated(classifier, pictures, np.array(labels))
 
 
 @pytest.mark.parametrize(

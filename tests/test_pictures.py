@@ -109,10 +109,17 @@ def test_ones_that_are_too_large_are_refused_before_they_are_decoded(monkeypatch
         read_picture(bytes(MAX_PICTURE_BYTES + 1))
 
 
-def test_deep_gray_is_scaled_from_its_darkest_to_its_brightest():
-    values = np.linspace(30_000, 40_000, 64 * 64).reshape(64, 64).astype("<u2")
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("value", [0, 32_768, 65_535])
+def test_16_bits_of_gray_are_as_bright_as_8(kind, value):
+    values = np.full((64, 64), value, "<u2")
     picture = Image.frombytes("I;16", (64, 64), values.tobytes())
-    seen = read_picture(encoded(picture, "TIFF"))
+    assert (read_picture(encoded(picture, kind)) == value // 257).all()
+
+
+def test_gray_of_unknown_range_is_scaled_from_its_darkest_to_its_brightest():
+    values = np.linspace(0.25, 0.5, 64 * 64, dtype=np.float32).reshape(64, 64)
+    seen = read_picture(encoded(Image.fromarray(values), "TIFF"))
     assert seen.min() < 10
     assert seen.max() > 245
 

@@ -164,6 +164,17 @@ def test_run_that_cannot_be_written_leaves_no_folder_behind(store, monkeypatch):
     store.create(RunConfig(), "first")
 
 
+def test_an_interrupted_start_leaves_no_folder_behind(store, monkeypatch):
+    def interrupted(path, content):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wrn.runs.run.replace_file", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.create(RunConfig(), "first")
+    assert not (store.root / "first").exists()
+
+
 def test_run_in_a_folder_that_cannot_be_written_is_refused_in_words(store, monkeypatch):
     run = store.create(RunConfig(), "copied")
     run.release()
@@ -232,6 +243,9 @@ def test_rewind_keeps_the_first_records(store):
     run = store.create(RunConfig(), "rewind")
     for step in range(5):
         run.record({"step": step})
+    path = run.path / "metrics.jsonl"
+    # As an editor may leave it.
+    path.write_text("\n" + path.read_text().replace("\n", "\n \n"))
     run.rewind(3)
     assert [r["step"] for r in run.metrics()] == [0, 1, 2]
     with pytest.raises(RunError, match="4 records"):

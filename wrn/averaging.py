@@ -110,7 +110,8 @@ class WeightAverage:
         else:
             decay = decay_at(self.decay, steps // EVERY_STEPS - 1)
         self._update_all(tf.constant(decay, tf.float32))
-        self._moved = True
+        # The weights themselves have the training's own statistics.
+        self._moved = decay > 0
 
     def _update(self, decay: Any) -> None:
         # Each replica has batch-norm statistics of its own.

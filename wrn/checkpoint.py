@@ -6,6 +6,7 @@ those that are trained lie beside them, too.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -94,7 +95,30 @@ class State:
         sums: dict[str, Any] = {
             key: Sums(**stored.pop(key)) for key in ("interval", "whole")
         }
-        return cls(**stored, **sums)
+        state = cls(**stored, **sums)
+        state.check()
+        return state
+
+    def check(self) -> None:
+        """Refuse what no training could have written.
+
+        Raises:
+            ValueError: If a count is none, or an accuracy or a loss.
+        """
+        both = (self.interval, self.whole)
+        counts = [self.epoch, self.step, self.records]
+        counts += [count for each in both for count in (each.correct, each.images)]
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError(f"its counts must be whole numbers from 0: {counts}")
+        # Each epoch that is done has left one at least.
+        if self.records < self.epoch:
+            raise ValueError(f"it counts {self.epoch} epochs, {self.records} records")
+        for accuracy in (self.test_accuracy, self.best_accuracy):
+            if accuracy is not None and not 0 <= accuracy <= 1:
+                raise ValueError(f"its accuracies must be 0 to 1: {accuracy}")
+        for each in both:
+            if not math.isfinite(each.loss):
+                raise ValueError(f"its losses must be finite: {each.loss}")
 
 
 def arrays(session: Session, state: State) -> dict[str, NDArray[Any]]:
@@ -228,6 +252,12 @@ def restore(session: Session, path: Path, file: weights.WeightFile) -> State:
             raise WeightsError(f"it holds {stored.config.name}")
         with h5py.File(path, locking=False) as content:
             state = State.from_json(content[_STATE][()].decode())
+            epochs = session.config.train.epochs
+            if state.epoch > epochs or state.step > session.steps:
+                raise WeightsError(
+                    f"it is of epoch {state.epoch} of {epochs}, step {state.step} of "
+                    f"{session.steps}"
+                )
             variables = _in_order(content, _OPTIMIZER)
             scaling = _in_order(content, _SCALER)
             own = _in_order(content, _OWN_WEIGHTS)

@@ -96,7 +96,8 @@ class Estimate:
         time = "Time not known yet on this device"
         if self.seconds_per_epoch is not None and self.seconds is not None:
             time = f"About {estimated_duration(self.seconds_per_epoch)} per epoch"
-            time += f", {estimated_duration(self.seconds)} "
+            left = estimated_duration(self.seconds) if self.seconds else "nothing left"
+            time += f", {left} "
             time += (
                 f"after epoch {self.epochs_done:,}" if self.epochs_done else "in all"
             )
@@ -186,10 +187,12 @@ def seconds_per_epoch(config: RunConfig, speed: Speed, epochs_done: int = 0) -> 
     trained -= trained % min(train.batch_size, trained)
     sizes = (image_size(train, epoch) for epoch in epochs)
     cost = sum(map(image_cost, sizes)) / len(epochs)
-    measured = held_out
+    measured = float(held_out)
     if train.averaging and train.averaging_from:
-        # The averaged weights get batch-norm statistics of their own.
-        measured += min(STATISTICS_BATCHES * train.batch_size, trained)
+        # From then on the averaged weights get batch-norm statistics of their own.
+        start = train.averaging_from * train.epochs
+        averaged = sum(epoch + 1 > start for epoch in epochs) / len(epochs)
+        measured += averaged * min(STATISTICS_BATCHES * train.batch_size, trained)
     passes = training_passes(train) * trained * cost + measured
     multiply_adds = describe(config.model, wiring_of(config)).multiply_adds
     return passes * multiply_adds / speed.multiply_adds_per_second

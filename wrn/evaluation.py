@@ -193,8 +193,10 @@ def _check_labels(
 ) -> None:
     classes = classifier.model.output_shape[-1]
     received = ""
-    if not len(images) or len(images) != len(labels):
-        received = f"{len(images):,} images and {len(labels):,} labels"
+    if not len(images) or labels.shape != (len(images),):
+        received = f"{len(images):,} images and labels of shape {labels.shape}"
+    elif labels.dtype.kind not in "iu":
+        received = f"labels of {labels.dtype}"
     elif labels.min() < 0 or labels.max() >= classes:
         received = f"labels {labels.min()} to {labels.max()}"
     if received:

@@ -14,7 +14,7 @@ _WINDOW_STEPS = 50
 class Pace:
     """Times the steps of a training.
 
-    The first step is left out: it builds the computation.
+    The first step, which builds the computation, is left out of the rate.
 
     Attributes:
         seconds: Time spent in measured steps since the start of the process.

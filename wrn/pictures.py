@@ -88,7 +88,10 @@ def _as_seen(picture: Image.Image) -> NDArray[np.uint8]:
     if upright.mode.startswith(("I", "F")):
         # Deep gray; Pillow would clip it in place of scaling it.
         values = np.asarray(upright, np.float64)
-        low, high = values.min(), values.max()
+        low, high = 0.0, 65_535.0
+        if not upright.mode.startswith("I;16"):
+            # What is white, or black, none of these modes says.
+            low, high = values.min(), values.max()
         if not np.isfinite((low, high)).all():
             raise ValueError("values that are no finite numbers")
         scaled = (values - low) * 255 / max(high - low, 1e-9)

@@ -4,10 +4,12 @@
 TensorFlow itself.
 """
 
+import errno
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import tensorflow as tf
@@ -28,24 +30,40 @@ class EventFile:
         """
         # The name that TensorBoard looks for: prefix, time, machine, process.
         marks = f"{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
-        name = f"events.out.tfevents.{marks}"
-        self._writer = tf.io.TFRecordWriter(str(folder / name))
-        self._write(Event(file_version="brain.Event:2"))
-        self._write(
-            Event(step=first_step, session_log=SessionLog(status=SessionLog.START))
-        )
+        self._path = str(folder / f"events.out.tfevents.{marks}")
+        with self._full_disk_named():
+            self._writer = tf.io.TFRecordWriter(self._path)
+            self._write(Event(file_version="brain.Event:2"))
+            self._write(
+                Event(step=first_step, session_log=SessionLog(status=SessionLog.START))
+            )
 
     def add(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Write named values of one step."""
+        """Write named values of one step.
+
+        Raises:
+            OSError: If there is no room.
+        """
         values = [
             Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()
         ]
-        self._write(Event(step=step, summary=Summary(value=values)))
-        self._writer.flush()
+        with self._full_disk_named():
+            self._write(Event(step=step, summary=Summary(value=values)))
+            self._writer.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._writer.close()
+        with self._full_disk_named():
+            self._writer.close()
+
+    @contextmanager
+    def _full_disk_named(self) -> Iterator[None]:
+        """Call a full disk by its name: TensorFlow calls it as it does memory."""
+        try:
+            yield
+        except tf.errors.ResourceExhaustedError:
+            said = os.strerror(errno.ENOSPC)
+            raise OSError(errno.ENOSPC, said, self._path) from None
 
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()

@@ -55,6 +55,9 @@ def fit_preprocessing(kind: str, images: NDArray[np.uint8]) -> Preprocessing:
     Args:
         kind: One of `KINDS`.
         images: uint8 (n, height, width, 3), at least one.
+
+    Raises:
+        KeyError: If the kind is unknown.
     """
     return KINDS[kind].fit(images)
 

@@ -189,7 +189,9 @@ class Run:
             RunError: If there are fewer, so that some were lost.
         """
         path = self.path / "metrics.jsonl"
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        content = path.read_bytes() if path.exists() else b""
+        # An editor may leave blank lines, which are no records.
+        lines = [line for line in content.splitlines(keepends=True) if line.strip()]
         if len(lines) < records:
             raise RunError(
                 f"metrics.jsonl of run {self.name} must have the {records} records of "

@@ -55,11 +55,13 @@ class RunStore:
             run.acquire()
             run.write_file("config.json", config.to_json().encode())
             run.write_status(Status(created=time.time(), updated=time.time()))
-        except (OSError, RunError) as error:
+        except BaseException as error:
             # Half a run would only block its name.
             run.release()
             shutil.rmtree(run.path, ignore_errors=True)
-            raise self._not_writable(error) from None
+            if isinstance(error, OSError | RunError):
+                raise self._not_writable(error) from None
+            raise
         return run
 
     def _new_folder(self, model: ModelConfig, name: str | None) -> Path:
