@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-CHROMIUM := chromium-headless-shell
+BROWSER := chromium-headless-shell
+PLAYWRIGHTS := $(BIN)/python -m playwright install --only-shell chromium
 # For more options of pytest: make test ARGS="-k graph"
 ARGS ?=
 # The others need not be read to find those of a browser; ARGS may name some.
@@ -21,7 +22,7 @@ help:  ## show this list
 
 run: $(VENV)/run.stamp  ## start the dashboard in the browser
 	@mkdir -p static  # Streamlit warns where it is missing; Plotly goes there
-	@$(BIN)/streamlit run dashboard.py
+	@$(BIN)/python -m streamlit run dashboard.py
 
 test: $(VENV)/dev.stamp  ## lint, types and the tests, a real browser included
 	@$(MAKE) -j3 lint types tools
@@ -42,7 +43,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
 
 types: $(VENV)/dev.stamp
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
 format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix
@@ -56,20 +57,26 @@ clean:  ## remove what can be made again, .venv included; never runs
 # without a window takes a sixth less of the processor.
 tools: $(VENV)/dev.stamp
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		command -v $(CHROMIUM) >/dev/null && command -v dot >/dev/null || \
+		command -v $(BROWSER) >/dev/null && command -v dot >/dev/null || \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -qy --no-install-recommends $(CHROMIUM) graphviz; }; \
-	elif ! command -v $(CHROMIUM) >/dev/null && ! command -v chromium >/dev/null; then \
-		$(BIN)/playwright install --only-shell chromium; \
+			apt-get install -qy --no-install-recommends $(BROWSER) graphviz; } || \
+		$(PLAYWRIGHTS); \
+	elif ! command -v $(BROWSER) >/dev/null && ! command -v chromium >/dev/null; then \
+		$(PLAYWRIGHTS); \
 	fi
 
-# A stamp is as old as the last installation of its requirements.
+# A stamp is as old as the last installation of its requirements. None counts where its
+# Python is gone, as after an upgrade.
+ifneq ($(shell $(BIN)/python -c 'print("works")' 2>/dev/null),works)
+$(shell rm -f $(VENV)/run.stamp $(VENV)/dev.stamp)
+endif
+
 $(VENV)/run.stamp: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed, but $(PYTHON) is" \
 			"$$($(PYTHON) --version 2>/dev/null || echo missing)." \
 			"Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 

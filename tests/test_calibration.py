@@ -27,6 +27,11 @@ def test_bins_and_error_equal_a_loop(random):
     assert found.counts.sum() == 500
 
 
+def test_a_border_belongs_to_the_bin_below():
+    found = calibration(np.float32([[0.5, 0.5]]), np.array([True]), bins=2)
+    assert found.counts.tolist() == [1, 0]
+
+
 def test_one_that_is_always_sure_and_half_right_is_off_by_a_half():
     probabilities = np.tile(np.float32([1, 0]), (10, 1))
     found = calibration(probabilities, np.arange(10) % 2 == 0)

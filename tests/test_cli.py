@@ -237,6 +237,9 @@ def test_runs_are_compared(tmp_path, capsys):
     assert found == {"train.epochs": {"one": "3", "two": "4"}}
     assert main([*arguments, "three"]) == 1
     assert "three" in capsys.readouterr().err
+    for named in ("one", "one", "one"), ("one",):
+        assert main([*arguments[:-2], *named]) == 2
+        assert "two runs or more. Received: one" in capsys.readouterr().err
 
 
 def start(*arguments, records=13, command=None):

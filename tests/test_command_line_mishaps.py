@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -260,7 +261,7 @@ def test_closed_streams_are_no_error(streams):
         "Fake.config = Fake; Fake.list_physical_devices = list; "
         "process.start_tensorflow(); sys.exit(code)"
     )
-    command = f'{sys.executable} -c "{code}" {streams}'
+    command = f'{shlex.quote(sys.executable)} -c "{code}" {streams}'
     done = subprocess.run(
         ["sh", "-c", command], cwd=ROOT, capture_output=True, text=True
     )

@@ -63,7 +63,7 @@ def test_depth_is_refused_in_the_promised_words():
         (TrainConfig, "precision", "float64", "one of auto"),
         (TrainConfig, "first_size", 16.0, "one of 12, 16"),
         (TrainConfig, "devices", "nonsense", "devices must be auto, cpu, or a list"),
-        (OutputConfig, "checkpoints", None, "one of"),
+        (OutputConfig, "checkpoints", None, 'one of "last and best", last. Rec'),
     ],
 )
 def test_bad_values_are_refused_with_field_expectation_and_value(

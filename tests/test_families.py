@@ -91,7 +91,13 @@ def test_whole_models_describe_themselves(tmp_path, source, images, name):
 
 @pytest.mark.parametrize(
     ("version", "deviations", "epsilon"),
-    [("1.0.3", True, 1e-6), ("1.0.7", False, 1e-6), ("1.2.2", False, 1e-3)],
+    [
+        ("1.0.3", True, 1e-6),
+        ("1.0.7", False, 1e-6),
+        ("1.0.8", False, 1e-5),
+        ("1.1.2", False, 1e-5),
+        ("1.2.2", False, 1e-3),
+    ],
 )
 @pytest.mark.parametrize(
     "name", ["asmith26", "keras-contrib", "titu1994", "titu1994-2017"]

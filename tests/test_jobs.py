@@ -5,6 +5,7 @@ import gc
 import shutil
 import threading
 import weakref
+from dataclasses import replace
 
 import pytest
 from filelock import FileLock
@@ -12,7 +13,7 @@ from filelock import FileLock
 from tests.training_fakes import wait_for
 from ui.run_view import epochs_done
 from wrn import execution
-from wrn.config import OutputConfig, RunConfig
+from wrn.config import OutputConfig, RunConfig, TrainConfig
 from wrn.errors import DataError, RunError
 from wrn.jobs import JobManager, manager
 from wrn.runs import Run, RunStore, Status
@@ -306,6 +307,20 @@ def test_finished_run_does_not_resume(jobs, steps):
     with pytest.raises(RunError, match="epochs left"):
         jobs.resume(name)
     assert not jobs.store.open(name).is_owned()
+
+
+def test_a_finished_run_whose_epochs_were_raised_goes_on(jobs, steps):
+    steps.finish.set()
+    done = {"phase": "testing", "epoch": 4, "epochs": 4}
+    for name, epochs in (("whole", 4), ("raised", 5)):
+        config = replace(CONFIG, train=TrainConfig(epochs=epochs))
+        run = jobs.store.create(config, name)
+        run.write_status(Status(state="finished", progress=done))
+        run.release()
+    with pytest.raises(RunError, match="epochs left"):
+        jobs.resume("whole")
+    jobs.resume("raised")
+    wait_for(lambda: jobs.active() is None)
 
 
 def test_device_of_another_process_is_waited_for(jobs, steps):

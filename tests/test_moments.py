@@ -25,6 +25,17 @@ def test_closed_form():
     assert misfit(model, images) == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_dead_channel_tells_nothing():
+    image = keras.Input((None, None, 3))
+    norm = keras.layers.BatchNormalization(epsilon=0.5)
+    model = keras.Model(image, norm(image))
+    images = np.array([1.0, 5.0] * 200, np.float32).reshape(400, 1, 1, 1)
+    images = np.concatenate([images, images, 0 * images], axis=-1)
+    # Two channels are as they are stored, mean 3 and variance 4; one never speaks.
+    norm.set_weights([np.ones(3), np.zeros(3), np.full(3, 3.0), np.full(3, 4.0)])
+    assert misfit(model, images) == pytest.approx(0, abs=1e-6)
+
+
 @pytest.mark.slow
 def test_right_wiring_fits_best(tmp_path):
     tf_keras = pytest.importorskip("tf_keras")

@@ -167,7 +167,8 @@ def _progress(jobs: JobManager, run: Run, status: Status) -> None:
 def _controls(jobs: JobManager, run: Run, status: Status, job: Snapshot | None) -> None:
     """Offer what can be done with the run now."""
     with st.container(horizontal=True, vertical_alignment="center", key="controls"):
-        if status.state in RESUMABLE_STATES:
+        raised = status.state == "finished" and not run.is_complete()
+        if status.state in RESUMABLE_STATES or raised:
             _resume(jobs, run, status)
         elif job:
             _pause_and_stop(jobs, job)

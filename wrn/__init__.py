@@ -8,8 +8,9 @@ The data flows in one direction, and so do the imports:
     model            the Keras model
     data             images and labels; preprocessing and augmentation
     weights          weight files: reading, recognizing, writing
+    cluster, devices where to compute, on one machine or several
     training         the training loop
-    cluster, workers several machines that train together
+    workers          several machines that train together
     runs, jobs       run folders; background training
     speed, estimate  what a training will take on this device
     evaluation       accuracy and what goes with it

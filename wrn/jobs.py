@@ -188,9 +188,7 @@ class JobManager:
         run = self.store.open(name)
         run.acquire()
         try:
-            run.config()
-            state = run.status().state
-            if state == "finished":
+            if run.is_complete():
                 raise RunError(
                     f"A run that resumes must have epochs left. Received: {name}, "
                     "which is finished"

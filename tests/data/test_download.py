@@ -93,6 +93,14 @@ def test_what_is_loaded_is_told(monkeypatch):
     assert sources.is_loaded("synthetic")
 
 
+def test_the_two_used_last_are_kept(monkeypatch):
+    monkeypatch.setattr(sources, "_kept", {})
+    monkeypatch.setattr(sources, "load", lambda source, on_progress: source)
+    for source in ("a", "b", "a", "c"):
+        sources.load_cached(source)
+    assert [s for s in "abc" if sources.is_loaded(s)] == ["a", "c"]
+
+
 def test_the_source_is_pinned():
     assert download_module.URL == (
         "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"

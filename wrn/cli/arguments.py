@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from wrn.config import Config, Option, expectation, options
+from wrn.config import Config, Option, expectation, listed, options
 from wrn.errors import ConfigError
 
 #: Options whose name on the command line is not the field's.
@@ -59,7 +59,7 @@ def add_options(
         help = f"{option.help} ({_bounds(option)}default: {_shown(default)})"
         choices = [str(choice) for choice in option.choices or ()]
         if not all(choice in option.help for choice in choices):
-            help = f"{', '.join(choices)}. {help}"
+            help = f"{listed(choices)}. {help}"
         settings: dict[str, Any] = {
             "dest": option.name,
             "default": None,

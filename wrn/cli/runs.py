@@ -64,6 +64,11 @@ def _runs(arguments: argparse.Namespace) -> int:
                 "--compare names its runs and comes without --archived, --search and "
                 "--state. Received: one of them, too"
             )
+        if len(set(arguments.compare)) < 2:
+            raise ConfigError(
+                "--compare must name two runs or more. Received: "
+                + " ".join(arguments.compare)
+            )
         return _compare(store, arguments)
     runs = store.list()
     listed = [run for run in runs if arguments.archived or not run.notes().archived]

@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--run",
         metavar="NAME",
-        help="name of the run's folder; a new run may have the name of one that failed "
-        "before its first step, which is deleted",
+        help="name of the run's folder (default: the network and the time); a new run "
+        "may have the name of one that failed before its first step, which is deleted",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run named by --run"

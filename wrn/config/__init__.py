@@ -13,7 +13,15 @@ forms of the pages and the options of the command line are both made from
 
 from wrn.config.data import DataConfig, default_source
 from wrn.config.network import DEPTHS, LONGEST_DEPTH, SHORTEST_DEPTH, ModelConfig
-from wrn.config.options import Config, Option, as_text, expectation, option, options
+from wrn.config.options import (
+    Config,
+    Option,
+    as_text,
+    expectation,
+    listed,
+    option,
+    options,
+)
 from wrn.config.run import (
     SECTIONS,
     OutputConfig,
@@ -43,6 +51,7 @@ __all__ = [
     "default_source",
     "differences",
     "expectation",
+    "listed",
     "option",
     "options",
     "runs_folder",

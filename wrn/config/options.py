@@ -5,6 +5,7 @@ import math
 import sys
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -226,10 +227,16 @@ def _refusal(option: Option, value: Any) -> ConfigError:
     )
 
 
+def listed(choices: Iterable[Any]) -> str:
+    """List values, such as `last, "last and best"`: those with blanks in quotes."""
+    texts = map(str, choices)
+    return ", ".join(f'"{text}"' if " " in text else text for text in texts)
+
+
 def expectation(option: Option) -> str:
     """Say in words which values an option takes, such as `a whole number, 1 to 20`."""
     if option.choices:
-        return "one of " + ", ".join(str(choice) for choice in option.choices)
+        return "one of " + listed(option.choices)
     nouns = {
         int: "a whole number",
         float: "a number",
