@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import state
 from ui.estimate_view import estimate_line
-from ui.job_view import current_run, run_panel
+from ui.job_view import current_run, run_panel, watch
 from ui.navigation import require_frame
 from ui.train_form import acknowledge, run_form, start_button
 from wrn.jobs import manager
@@ -33,3 +33,4 @@ else:
         "Nothing has been trained yet. Press **Start training**; with the source "
         "*synthetic* it needs no download."
     )
+    watch(jobs)

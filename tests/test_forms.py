@@ -41,6 +41,12 @@ def test_every_field_has_a_widget_with_its_label_and_help():
     assert not shown
 
 
+def test_fractions_of_any_length_stay_as_they_are():
+    thirds = (1 / 3, 2 / 3)
+    page = form("train", milestones=thirds)
+    assert page.session_state["answer"]["milestones"] == list(thirds)
+
+
 def test_changed_answers_arrive():
     page = form("train")
     page.number_input(key="form_epochs").set_value(3)

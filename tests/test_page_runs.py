@@ -29,7 +29,7 @@ from ui.text import percent
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.jobs import manager
 from wrn.recipes import note
-from wrn.runs import Notes, RunStore
+from wrn.runs import Notes, RunStore, Status
 
 pytestmark = pytest.mark.slow
 
@@ -454,10 +454,38 @@ def test_run_of_another_process_cannot_be_touched(page):
     try:
         open_run(page, "first")
         assert not page.exception
-        assert "Another program trains this run" in text_of(page)
+        assert "Another program has this run" in text_of(page)
         assert not {"Resume training", "Pause", "Stop training"} & set(buttons(page))
     finally:
         run.release()
+
+
+def test_a_run_that_waits_elsewhere_says_so(page):
+    run = make_run("first", "queued")
+    run.acquire()
+    try:
+        open_run(page, "first")
+        assert not page.exception
+        assert "It waits in the queue of another program." in text_of(page)
+        assert not page.get("progress")
+    finally:
+        run.release()
+
+
+def test_why_a_run_failed_is_told_where_its_folder_could_not_be_written(page):
+    run = make_run("first", "running")
+    made = manager()
+    failed = SimpleNamespace(
+        live=False, status=Status(state="failed", error="No space left on device")
+    )
+    made.snapshot = {"first": failed}.get
+    try:
+        assert run.status().state == "interrupted"
+        open_run(page, "first")
+        assert not page.exception
+        assert "No space left on device" in text_of(page)
+    finally:
+        del made.snapshot
 
 
 def test_the_table_tells_when_a_run_was_started(page):

@@ -214,7 +214,7 @@ def _is_short(option: Option) -> bool:
 
 
 def _written(numbers: tuple[float, ...]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers)
+    return ", ".join(map(repr, numbers))
 
 
 def _numbers(text: str) -> list[float] | str:

@@ -24,7 +24,7 @@ def choose_source(label: str, key: str) -> str:
         key=key,
         persist_state="session",
     )
-    return source or default_source()
+    return (source or "").strip() or default_source()
 
 
 def choose_images() -> DataConfig:

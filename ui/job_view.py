@@ -16,6 +16,9 @@ from wrn.runs import LIVE_STATES, RESUMABLE_STATES, Run, Status
 #: Seconds between two updates of a live run.
 POLL_SECONDS = 1.0
 
+#: And between two looks whether another tab has started one.
+IDLE_SECONDS = 5.0
+
 
 def current_run(jobs: JobManager) -> Run | None:
     """Return the run under way, else the one that changed last, else `None`.
@@ -42,7 +45,13 @@ def status_of(jobs: JobManager, run: Run) -> Status:
         RunError: If the folder is damaged.
     """
     job = jobs.snapshot(run.name)
-    return job.status if job and job.live else run.status()
+    if job and job.live:
+        return job.status
+    status = run.status()
+    if job and job.status.state == "failed" and status.state == "interrupted":
+        # The folder could not be written, which is why it failed.
+        return job.status
+    return status
 
 
 def run_panel(jobs: JobManager, run: Run, *, epochs: bool = False) -> None:
@@ -89,7 +98,7 @@ def _toast(name: str, state: str) -> None:
 
 
 def watch(jobs: JobManager, *, epochs: bool = False) -> None:
-    """Draw the page anew when a training changes its state, while there is one.
+    """Draw the page anew when a training changes its state, or another tab starts one.
 
     Args:
         jobs: All trainings of this program.
@@ -97,7 +106,7 @@ def watch(jobs: JobManager, *, epochs: bool = False) -> None:
     """
     seen = _trainings(jobs, epochs=epochs)
 
-    @st.fragment(run_every=POLL_SECONDS if seen else None)
+    @st.fragment(run_every=POLL_SECONDS if seen else IDLE_SECONDS)
     def watcher() -> None:
         if _trainings(jobs, epochs=epochs) != seen:
             st.rerun()
@@ -155,8 +164,11 @@ def _is_active(jobs: JobManager, job: Snapshot | None) -> bool:
 
 
 def _progress(jobs: JobManager, run: Run, status: Status) -> None:
-    waits = status.state == "queued" and not _is_active(jobs, jobs.snapshot(run.name))
-    if waits and jobs.active():
+    job = jobs.snapshot(run.name)
+    waits = status.state == "queued" and not _is_active(jobs, job)
+    if waits and not (job and job.live):
+        st.caption("It waits in the queue of another program.")
+    elif waits and jobs.active():
         st.caption("It starts when the trainings before it have ended.")
     elif waits and jobs.waits_for_another:
         st.caption("It starts when another dashboard with these runs stops training.")
@@ -173,7 +185,7 @@ def _controls(jobs: JobManager, run: Run, status: Status, job: Snapshot | None) 
         elif job:
             _pause_and_stop(jobs, job)
         elif status.state in LIVE_STATES:
-            st.caption("Another program trains this run; it can be stopped there.")
+            st.caption("Another program has this run; it can be stopped there.")
 
 
 def _resume(jobs: JobManager, run: Run, status: Status) -> None:

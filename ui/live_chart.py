@@ -14,6 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Plotly asks whether it is loaded: half loaded, by the thread of a training that
+# begins, it would fail.
+import pandas  # noqa: F401
 import plotly
 import plotly.graph_objects as go
 import streamlit as st

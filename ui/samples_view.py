@@ -59,7 +59,8 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
                 st.image(picture, width="stretch", alt=name)
                 st.caption(f":small[{literal(name)}]")
     st.caption(
-        f"The first {COUNT} images as the network will see them, before normalization"
+        f"The first {COUNT} images as the network will see them, before "
+        + ("mixup and normalization" if train.mixup else "normalization")
         + (f", shrunk to {size}×{size} pixels." if size < FULL_SIZE else ".")
     )
 
