@@ -192,7 +192,7 @@ sys.exit(code)
 def test_all_is_computed_on_the_chosen_devices(tmp_path, chosen, preprocessing):
     words = (
         "train --depth 10 --widen-factor 1 --data synthetic --limit 80 --epochs 1 "
-        "--batch-size 40 --precision float32 --no-save-plot --no-tensorboard --quiet "
+        "--batch-size 10 --precision float32 --no-save-plot --no-tensorboard --quiet "
         "--averaging 0.9 --averaging-from 0.5 --run placed"
     )
     options = ["--runs-folder", str(tmp_path), "--preprocessing", preprocessing]
