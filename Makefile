@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-BROWSER := chromium-headless-shell
+HEADLESS_CHROMIUM := chromium-headless-shell
 PLAYWRIGHTS := $(BIN)/python -m playwright install --only-shell chromium
 # For more options of pytest: make test ARGS="-k graph"
 ARGS ?=
@@ -57,11 +57,11 @@ clean:  ## remove what can be made again, .venv included; never runs
 # without a window takes a sixth less of the processor.
 tools: $(VENV)/dev.stamp
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		command -v $(BROWSER) >/dev/null && command -v dot >/dev/null || \
+		command -v $(HEADLESS_CHROMIUM) >/dev/null && command -v dot >/dev/null || \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -qy --no-install-recommends $(BROWSER) graphviz; } || \
+			apt-get install -qy --no-install-recommends $(HEADLESS_CHROMIUM) graphviz; } || \
 		$(PLAYWRIGHTS); \
-	elif ! command -v $(BROWSER) >/dev/null && ! command -v chromium >/dev/null; then \
+	elif ! command -v $(HEADLESS_CHROMIUM) >/dev/null && ! command -v chromium >/dev/null; then \
 		$(PLAYWRIGHTS); \
 	fi
 
