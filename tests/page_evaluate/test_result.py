@@ -6,7 +6,6 @@ class 3 among the labels.
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from tests import weight_files
 from tests.app_page import downloads, metrics, text_of
 from tests.page_weights import (
     ANSWER,
-    empty_models,
     evaluate,
     open_evaluate,
     write_weights,
@@ -25,24 +23,10 @@ from tests.page_weights import (
 from ui.evaluation_view import confusions
 from ui.images_choice import ALL
 from wrn.config import DataConfig, ModelConfig, RunConfig
-from wrn.data import Dataset, sources
 from wrn.evaluation import Evaluation
 from wrn.runs import RunStore
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path, monkeypatch) -> Path:
-    """An empty folder of stored weights, and nothing kept from other tests."""
-    return empty_models(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def images(dataset: Dataset, monkeypatch) -> np.ndarray:
-    """Stand in for the synthetic images; return the labels of the test images."""
-    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
-    return dataset.test.labels
 
 
 def test_with_nothing_stored_a_file_is_asked_for():

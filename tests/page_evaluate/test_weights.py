@@ -12,7 +12,6 @@ from tests import weight_files
 from tests.app_page import downloads, metrics, text_of
 from tests.page_weights import (
     ANSWER,
-    empty_models,
     evaluate,
     open_evaluate,
     write_weights,
@@ -20,22 +19,8 @@ from tests.page_weights import (
 from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
 from wrn import weights
-from wrn.data import Dataset, sources
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path, monkeypatch) -> Path:
-    """An empty folder of stored weights, and nothing kept from other tests."""
-    return empty_models(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def images(dataset: Dataset, monkeypatch) -> np.ndarray:
-    """Stand in for the synthetic images; return the labels of the test images."""
-    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
-    return dataset.test.labels
 
 
 def test_a_link_chooses_the_weights(models):
