@@ -21,13 +21,13 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## start the dashboard in the browser
-	@mkdir -p static  # Streamlit warns where it is missing; Plotly goes there
 	@$(BIN)/python -m streamlit run dashboard.py
 
 test: $(VENV)/dev.stamp  ## lint, types and the tests, a real browser included
 	@$(MAKE) -j3 lint types tools
 	$(PYTEST) -n 2 -m "not long and not browser" $(ARGS) $(OR_NONE)
-	$(PYTEST) $(BROWSER_TESTS) -m "speed and not long" $(ARGS) $(OR_NONE)
+	$(PYTEST) $(BROWSER_TESTS) -m "speed and not long" $(ARGS) \
+		--junit-xml=test-artifacts/speeds.xml $(OR_NONE)
 	@# The tests of a file share a server.
 	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS) \
 		-m "browser and not speed and not long" $(ARGS) $(OR_NONE)
@@ -50,7 +50,7 @@ format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 	$(BIN)/ruff format
 
 clean:  ## remove what can be made again, .venv included; never runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache static test-artifacts
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache test-artifacts static/*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Programs of the tests: Debian's as root, else Chromium as Playwright brings it. That
