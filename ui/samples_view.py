@@ -36,7 +36,8 @@ def samples(data: DataConfig, train: TrainConfig) -> None:
 @st.fragment
 def _samples(data: DataConfig, train: TrainConfig) -> None:
     ready = "tensorflow" in sys.modules and is_loaded(data.source)
-    if not ready and not st.button("Show samples", key="show_samples"):
+    offer = st.empty()
+    if not ready and not offer.button("Show samples", key="show_samples"):
         st.caption(
             f"The first {COUNT} images as the network will see them. TensorFlow and "
             "the images have to be loaded for it, which takes some seconds."
@@ -53,6 +54,7 @@ def _samples(data: DataConfig, train: TrainConfig) -> None:
     except WrnError as error:
         st.error(refusal(error))
         return
+    offer.empty()
     with st.grid(COLUMNS, min_column_width=60, gap="xsmall", key="samples"):
         for picture, name in zip(pictures, names, strict=True):
             with st.container(gap=None):

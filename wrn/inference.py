@@ -102,6 +102,9 @@ class Classifier:
 
         Returns:
             float32 (n, classes), or `None` if `should_stop` said so.
+
+        Raises:
+            DataError: If the images are of another type or shape.
         """
         done: list[NDArray[np.float32]] = []
         batches = self.batches(images, flip=flip)

@@ -199,15 +199,27 @@ class JobManager:
         return self._enqueue(run)
 
     def pause(self, name: str) -> None:
-        """Pause a job before its next step."""
+        """Pause a job before its next step.
+
+        Raises:
+            RunError: If it is no job of this manager.
+        """
         self._job(name).pause()
 
     def unpause(self, name: str) -> None:
-        """Let a paused job go on."""
+        """Let a paused job go on.
+
+        Raises:
+            RunError: If it is no job of this manager.
+        """
         self._job(name).unpause()
 
     def stop(self, name: str) -> None:
-        """Stop a job before its next step, or take it out of the queue."""
+        """Stop a job before its next step, or take it out of the queue.
+
+        Raises:
+            RunError: If it is no job of this manager.
+        """
         job = self._job(name)
         with self._changed:
             job.stop()
@@ -219,6 +231,9 @@ class JobManager:
         """Take a job out of the queue; a run that never began is deleted.
 
         Like every deleted run it can be restored. A job that has begun by now stops.
+
+        Raises:
+            RunError: If it is no job of this manager.
         """
         self.stop(name)
         # Refused where it has just begun, or is gone.
@@ -233,6 +248,9 @@ class JobManager:
         Args:
             name: The run's name.
             places: How far; below 0 to the front. It goes no further than the end.
+
+        Raises:
+            RunError: If it is no job of this manager.
         """
         job = self._job(name)
         with self._changed:

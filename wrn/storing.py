@@ -44,9 +44,11 @@ def store(
         The card, plain JSON types.
 
     Raises:
-        ConfigError: If the name cannot be that of a file, or is taken.
+        ConfigError: If the name cannot be that of a file, or is taken, or the images
+            have other classes.
         RunError: If the run is not finished, its weights are of another network, or
             nothing can be written there.
+        WeightsError: If they cannot be read.
         DataError: If the data cannot be had.
     """
     config, status = run.config(), run.status()

@@ -207,7 +207,13 @@ def schedule_curve(
         hovertemplate="Epoch %{x:.4~g}: %{y:.4~g}<extra></extra>",
     )
     figure.update_xaxes(title_text="Epoch", range=[0, length] if count else None)
-    figure.update_yaxes(title_text="Learning rate", rangemode="tozero", **_RATE_TICKS)
+    figure.update_yaxes(
+        title_text="Learning rate",
+        rangemode="tozero",
+        # Of tiny rates the ticks are wide.
+        automargin="left",
+        **_RATE_TICKS,
+    )
     return figure
 
 
