@@ -4,10 +4,11 @@ import streamlit as st
 
 from ui import state
 from ui.classification_view import show
+from ui.evaluation_view import found_out
 from ui.navigation import require_frame
 from ui.picture_choice import choose_picture
 from ui.text import refusal
-from ui.weights_choice import choose_weights, recognize
+from ui.weights_choice import choose_weights, recognize, tell_notes
 from wrn.errors import WrnError
 
 require_frame()
@@ -19,6 +20,10 @@ left, right = st.columns(2, gap="large")
 with left:
     chosen = choose_weights()
     recognized = chosen and recognize(chosen)
+    notes = []
+    if chosen and recognized:
+        known = found_out(st.session_state.get(state.EVALUATED), chosen.identity)
+        notes = tell_notes(chosen, recognized, known)
 try:
     with right:
         picture = choose_picture()
@@ -26,6 +31,6 @@ try:
         st.session_state[state.CLASSIFYING] = True
     # From then on each other choice is answered at once.
     if chosen and recognized and picture and st.session_state.get(state.CLASSIFYING):
-        show(chosen, picture, recognized["notes"])
+        show(chosen, picture, notes)
 except WrnError as error:
     st.error(refusal(error))

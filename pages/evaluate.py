@@ -4,12 +4,12 @@ import streamlit as st
 
 from ui import state
 from ui.converted_download import offer_converted
-from ui.evaluation_view import show
+from ui.evaluation_view import found_out, show
 from ui.images_choice import choose_flip, choose_images, offer_synthetic
 from ui.measuring import measure
 from ui.navigation import require_frame
 from ui.text import refusal
-from ui.weights_choice import choose_weights, recognize
+from ui.weights_choice import choose_weights, recognize, tell_notes
 from wrn.errors import DataError, WrnError
 
 require_frame()
@@ -24,7 +24,7 @@ with right:
     data = choose_images()
     flip = choose_flip()
 recognized = chosen and recognize(chosen)
-own_file = st.container()
+told = st.container()
 
 pressed = st.button("Evaluate", type="primary", disabled=not recognized)
 # Not others than those that stood there when the button was pressed.
@@ -41,9 +41,11 @@ if pressed and chosen and not chosen.substitute:
             offer_synthetic(data)
 
 result = st.session_state.get(state.EVALUATED)
+notes = []
 if chosen and recognized:
-    with own_file:
-        offer_converted(chosen, recognized, result)
+    known = found_out(result, chosen.identity)
+    with told:
+        notes = tell_notes(chosen, recognized, known)
+        offer_converted(chosen, recognized, known)
 if result:
-    notes = recognized["notes"] if recognized else ()
     show(result, said=notes, chosen=chosen.identity if chosen else None)

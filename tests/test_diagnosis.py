@@ -117,6 +117,10 @@ def test_what_was_found_out_is_written_with_the_converted_file(trained, tmp_path
         found.loaded.classifier.logits(images),
         atol=1e-4,
     )
+    (note,) = weights.inspect(new)["notes"]
+    assert "found out on training images: kernels: rotated" in note
+    assert note in written.notes
+    assert not report["certain"]
     # The page does the same, where these very weights were evaluated.
     content = path.read_bytes()
     chosen = ChosenWeights("old.h5", "any", content=content)
@@ -126,6 +130,48 @@ def test_what_was_found_out_is_written_with_the_converted_file(trained, tmp_path
 
 
 @pytest.mark.cifar10
+def test_a_converted_file_tells_what_was_assumed(trained, tmp_path):
+    """It leaves nothing open any more, so that nobody could find it out."""
+    source, dataset = trained
+    layers = weight_files.layers_of(source, 10, 1)
+    path = weight_files.write_keras_1(tmp_path / "old.h5", layers)
+    new, newer = tmp_path / "new.weights.h5", tmp_path / "newer.weights.h5"
+    assert convert(path, new)["assumed"] == ["statistics"]
+    convert(new, newer)
+    for written in (new, newer):
+        found = diagnose(written, dataset, "float32")
+        for notes in (weights.inspect(written)["notes"], found.loaded.notes):
+            (note,) = (note for note in notes if "assumed that" in note)
+            assert "its statistics were variances; `convert --diagnose`" in note
+
+
+@pytest.mark.parametrize("channels_first", [False, True])
+def test_the_order_of_flattened_pixels_is_found(trained, tmp_path, channels_first):
+    """Keras 2 writes kernels in one order, whatever that of the images was."""
+    source, dataset = trained
+    layers = weight_files.layers_of(source, 10, 1)
+    dense = layers[-1]
+    # Of Theano's 8x8 windows around the pixels the last holds all of them: the average
+    # that the network was trained with.
+    rows = np.zeros((8, 8, 64, 10), np.float32)
+    rows[7, 7] = dense.weights[0]
+    if channels_first:
+        rows = rows.transpose(2, 0, 1, 3)
+    dense.weights = [rows.reshape(-1, 10)]
+    for layer in layers:
+        if layer.kind == "conv":
+            layer.weights[0] = layer.weights[0][::-1, ::-1]
+    path = tmp_path / "old.h5"
+    weight_files.write_legacy(path, layers, version="2.0.8", backend="theano")
+    assert weights.inspect(path)["assumed"] == ["dense rows"]
+    found = diagnose(path, dataset, "float32")
+    order = "channels first" if channels_first else "channels last"
+    assert found.inferred["dense rows"] == order
+    test = dataset.test
+    again = evaluate(found.loaded.classifier, test.images, test.labels)
+    assert again.accuracy > 0.8
+
+
 def test_the_other_padding_is_found(tmp_path):
     """The shipped network pads on all sides; a file of Keras 2 does not tell."""
     dataset = load_cached(str(real_images()))

@@ -317,6 +317,18 @@ def test_recorded_wiring_is_checked(tmp_path, source):
             weights.recognize(changed)
 
 
+def test_a_preprocessing_without_sense_is_not_converted(tmp_path):
+    """Every evaluation of the new file would refuse it."""
+    wrong = {"kind": "mean-std", "mean": [1, 2, 3], "std": [1, 1, 1e-60]}
+    path, target = tmp_path / "weights.h5", tmp_path / "new.weights.h5"
+    layers = weight_files.wide_resnet(10, 1)
+    metadata = {"preprocessing": wrong}
+    weight_files.write_weights_h5(path, layers, own_names=True, metadata=metadata)
+    with pytest.raises(WeightsError, match="three positive deviations"):
+        convert(path, target)
+    assert not target.exists()
+
+
 def test_a_converted_file_still_tells_where_its_weights_come_from(tmp_path):
     told = {
         "preprocessing": {"kind": "mean-std", "mean": [125] * 3, "std": [64] * 3},

@@ -262,7 +262,8 @@ def test_what_an_evaluation_found_out_counts(page, models, random):
     page.selectbox(key="weights").set_value("silent").run()
     assert "The Evaluate page finds out." in text_of(classify(page))
     loaded = dataclasses.replace(load_weights(path), notes=("It was found out.",))
-    diagnosis = SimpleNamespace(random=random, loaded=loaded)
+    sentence = "It was found out."
+    diagnosis = SimpleNamespace(random=random, loaded=loaded, sentence=sentence)
     page.session_state["evaluated"] = SimpleNamespace(
         identity=identity(path), diagnosis=diagnosis
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ui.chosen_weights import ChosenWeights
-from ui.evaluation_view import Evaluated, found_out
 from wrn.stored import ENDING
 
 if TYPE_CHECKING:
@@ -16,18 +15,17 @@ if TYPE_CHECKING:
 
 
 def offer_converted(
-    chosen: ChosenWeights, report: Mapping[str, Any], result: Evaluated | None
+    chosen: ChosenWeights, report: Mapping[str, Any], known: "Diagnosis | None"
 ) -> None:
     """Show a button that converts an upload and downloads the result.
 
     Args:
         chosen: The weights. Only an upload is offered.
         report: What `wrn.weights.inspect` reports of them.
-        result: The last evaluation. What one of these weights found out is kept.
+        known: What an evaluation of them found out, which is kept.
     """
     if chosen.path is not None or report["writer"] == "this program":
         return
-    known = found_out(result, chosen.identity)
     st.download_button(
         "Download as this program's own file",
         lambda: converted(chosen, known),

@@ -27,6 +27,7 @@ def show_diagnosis(diagnosis: Mapping[str, Any]) -> None:
             column_config={
                 "kernels": "Kernels",
                 "statistics": "Statistics",
+                "dense rows": "Dense rows",
                 "wiring": "Wiring",
                 "padding": "Padding",
                 "preprocessing": "Preprocessing",

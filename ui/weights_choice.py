@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -18,6 +18,9 @@ from wrn.files import identity
 from wrn.runs import RunStore, figure
 from wrn.stored import Card, list_stored
 from wrn.text import file_size
+
+if TYPE_CHECKING:
+    from wrn.diagnosis import Diagnosis
 
 UPLOAD = "Upload a file"
 FILE_TYPES = ("h5", "hdf5", "keras")
@@ -73,11 +76,31 @@ def recognize(chosen: ChosenWeights) -> dict[str, Any] | None:
     with st.container(border=True, horizontal=True, gap="medium", key="recognized"):
         for label, value in facts.items():
             st.markdown(f":gray[{label}]  \n{literal(value)}", width="content")
-    notes = [*report["notes"], chosen.card.note if chosen.card else ""]
-    report = {**report, "notes": [note for note in notes if note]}
-    for note in report["notes"]:
-        st.caption(literal(note))
     return report
+
+
+def tell_notes(
+    chosen: ChosenWeights, report: Mapping[str, Any], known: "Diagnosis | None"
+) -> list[str]:
+    """Tell what a person should know about the weights.
+
+    Args:
+        chosen: The weights.
+        report: What `recognize` returned.
+        known: What was found out about them. What was assumed before counts no more.
+
+    Returns:
+        What now stands on the page.
+    """
+    notes = [*(known.loaded.notes if known else report["notes"])]
+    if known:
+        # It stands with the result.
+        notes.remove(known.sentence)
+    if chosen.card and chosen.card.note:
+        notes.append(chosen.card.note)
+    for note in notes:
+        st.caption(literal(note))
+    return notes
 
 
 def _known_files() -> dict[str, ChosenWeights]:

@@ -9,6 +9,7 @@ from wrn import weights
 from wrn.diagnosis import Diagnosis
 from wrn.errors import WeightsError
 from wrn.model import build_model
+from wrn.preprocessing import read_preprocessing
 from wrn.stored import ENDING
 
 
@@ -32,7 +33,8 @@ def convert(
 
     Raises:
         WeightsError: If the source holds no Wide ResNet that this project can run,
-            or the target exists or has another ending.
+            or a preprocessing that makes no sense, or the target exists or has another
+            ending.
     """
     check_target(target)
     file = weights.read(source)
@@ -48,6 +50,11 @@ def convert(
         metadata["inferred"] = diagnosis.inferred
     else:
         found = weights.recognize(file)
+        if found.assumed:
+            metadata["assumed"] = list(found.assumed)
+    if stored := metadata.get("preprocessing"):
+        # Refused now, not by every evaluation of the new file.
+        read_preprocessing(stored, arrays)
     model = build_model(found.config, found.wiring)
     weights.fill(model, found)
     metadata |= {
@@ -63,6 +70,8 @@ def convert(
             f"({error.strerror or error})"
         ) from None
     report = weights.report(file, found)
+    # Of the source, whatever was found out about it.
+    report["certain"] = weights.recognize(file).certain
     if diagnosis:
         report["notes"] = list(diagnosis.loaded.notes)
     return report | {
@@ -87,4 +96,14 @@ def check_target(target: Path) -> None:
 
 
 #: What stays true of the weights.
-_KEPT = ("preprocessing", "data", "train", "result", "commit", "initial", "teachers")
+_KEPT = (
+    "preprocessing",
+    "data",
+    "train",
+    "result",
+    "commit",
+    "initial",
+    "teachers",
+    "assumed",
+    "inferred",
+)

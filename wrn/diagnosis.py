@@ -192,7 +192,8 @@ def _understood_as(
 
 def _understood(file: WeightFile, likeliest: Recognized) -> Iterable[Recognized]:
     """Yield what a file holds, in every way that it does not rule out itself."""
-    for reading in weights.readings(file, likeliest.reading):
+    flattened = likeliest.wiring.head != "global"
+    for reading in weights.readings(file, likeliest.reading, flattened=flattened):
         found = weights.recognize(file, reading=reading)
         seen: list[Wiring] = []
         for wiring in (found.wiring, *found.alternatives):

@@ -57,8 +57,10 @@ def misfit(model: keras.Model, images: NDArray[np.float32]) -> float:
         )
         # As the layer does, so that a channel without variance does no harm.
         stored = moving_variance + layer.epsilon
-        ratio = (np.maximum(square - mean**2, 0.0) + layer.epsilon) / stored
-        distance = (mean - moving_mean) ** 2 / stored
-        each = (ratio + distance - 1.0 - np.log(ratio)) / 2.0
+        # Of weights too large to compute with nothing comes out, without a word.
+        with np.errstate(all="ignore"):
+            ratio = (np.maximum(square - mean**2, 0.0) + layer.epsilon) / stored
+            distance = (mean - moving_mean) ** 2 / stored
+            each = (ratio + distance - 1.0 - np.log(ratio)) / 2.0
         divergences.append(float(np.median(each)))
     return float(np.mean(divergences))

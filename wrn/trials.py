@@ -43,9 +43,12 @@ class Combination:
     def words(self) -> dict[str, str]:
         """How the file is understood, a word for each thing that can differ."""
         reading = self.found.reading
+        rows = "channels first" if reading.flattened_channels_first else "channels last"
+        flattened = self.found.wiring.head != "global"
         return {
             "kernels": "rotated" if reading.theano else "as they are",
             "statistics": "deviations" if reading.deviations else "variances",
+            **({"dense rows": rows} if flattened else {}),
             "wiring": self.found.wiring.name,
             "padding": _PADDINGS[self.found.wiring.padding]
             if self.found.wiring.downsampling == "stride"

@@ -19,6 +19,7 @@ from tests.page_weights import (
 from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
 from wrn import weights
+from wrn.weights.reading import settled_before
 
 pytestmark = pytest.mark.slow
 
@@ -130,7 +131,7 @@ def test_upload_of_another_program_is_offered_as_an_own_file(tmp_path, temporary
     written.write_bytes(content)
     before, after = (weights.recognize(weights.read(p)) for p in (path, written))
     assert before.conversions
-    assert not after.conversions
+    assert after.conversions == settled_before({"assumed": ["statistics"]})
     assert after.wiring == before.wiring
     for name, arrays in before.arrays.items():
         for role, array in arrays.items():
@@ -149,16 +150,34 @@ def test_what_was_found_out_of_these_very_weights_is_recorded(
 
         from ui.chosen_weights import ChosenWeights
         from ui.converted_download import offer_converted
+        from ui.evaluation_view import found_out
 
         diagnosis = SimpleNamespace(random=random)
         result = SimpleNamespace(identity=identity, diagnosis=diagnosis)
         chosen = ChosenWeights("x.h5", "these", content=b"")
         report = {"name": "WRN-10-1", "writer": "Keras 2.15.0"}
-        offer_converted(chosen, report, result)
+        offer_converted(chosen, report, found_out(result, chosen.identity))
 
     settings = {"identity": evaluated, "random": random}
     (button,) = AppTest.from_function(page, kwargs=settings).run().download_button
     assert ("found out is recorded with it" in button.help) == recorded
+
+
+def test_what_was_assumed_counts_no_more_once_it_is_found_out():
+    def page(knows):
+        from types import SimpleNamespace
+
+        from ui.chosen_weights import ChosenWeights
+        from ui.weights_choice import tell_notes
+
+        loaded = SimpleNamespace(notes=("as it is", "tried in all"))
+        known = SimpleNamespace(loaded=loaded, sentence="tried in all")
+        chosen = ChosenWeights("x.h5", "these", content=b"")
+        tell_notes(chosen, {"notes": ["as assumed"]}, known if knows else None)
+
+    for knows, told in ((True, "as it is"), (False, "as assumed")):
+        app = AppTest.from_function(page, kwargs={"knows": knows}).run()
+        assert [caption.value for caption in app.caption] == [told]
 
 
 def test_stored_weights_are_not_offered_for_download(models):

@@ -115,6 +115,111 @@ def test_a_network_inside_another_model(path):
     assert_holds(recognized(path), layers)
 
 
+def test_a_partly_frozen_network_inside_another_model(path):
+    """Weights that are not trained come last; the description tells their places."""
+    layers = samples.wide_resnet(10, 2)
+    named = [layer for layer in layers if layer.weights]
+    frozen = {"conv1", "group1_block1_bn1", "group1_block1_conv1"}
+    pairs = [
+        (f"{layer.name}/{role}", array, layer.name in frozen or "moving" in role)
+        for layer in named
+        for role, array in zip(samples.ROLES[layer.kind], layer.weights, strict=False)
+    ]
+    pairs.sort(key=lambda pair: pair[2])
+    described = [{"class_name": "X", "config": {"name": each.name}} for each in named]
+    inner = {"class_name": "Functional", "config": {"layers": described}}
+    config = {"class_name": "Functional", "config": {"layers": [inner]}}
+    with h5py.File(path, "w") as file:
+        group = file.create_group("model_weights/wide_resnet")
+        for name, array, _ in pairs:
+            group[name] = array
+        group.attrs["weight_names"] = [name for name, *_ in pairs]
+        file["model_weights"].attrs["layer_names"] = ["wide_resnet"]
+        file["model_weights"].attrs["keras_version"] = "3.15.1"
+        file.attrs["model_config"] = json.dumps(config)
+    assert_holds(recognized(path), layers)
+
+
+def test_a_network_inside_another_model_of_keras_1(path):
+    """Its names have the role behind an underscore, in place of a slash."""
+    layers = samples.wide_resnet(10, 2)
+    samples.write_keras_1(path, layers, theano=False)
+    with h5py.File(path, "a") as file:
+        names = list(file.attrs["layer_names"])
+        weight_names = []
+        group = file.create_group("model_1")
+        for name in names:
+            for weight in file[name].attrs["weight_names"]:
+                group[weight] = file[name][weight][()]
+                weight_names.append(weight)
+            del file[name]
+        group.attrs["weight_names"] = weight_names
+        file.attrs["layer_names"] = ["model_1"]
+    assert_holds(recognized(path), layers)
+
+
+def test_optimizers_of_models_inside_are_left_out(path):
+    """A model that was compiled keeps its optimizer, wherever it stands."""
+    layers = samples.wide_resnet(10, 2)
+    samples.write_weights_h5(path, layers, optimizer=True)
+    with h5py.File(path, "a") as file:
+        inner = file.create_group("within/functional")
+        file.move("layers", "within/functional/layers")
+        file.move("optimizer", "within/functional/optimizer")
+        inner["metrics/vars/0"] = np.int64(1)
+        file.move("within", "layers")
+    assert_holds(recognized(path), layers)
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_bfloat16_as_keras_3_writes_it(path, said):
+    """Two bytes, the upper half of a float32; in `.h5` nothing is said of them."""
+    layers = samples.wide_resnet(10, 2)
+    for layer in layers:
+        layer.weights = [
+            (array.view(np.uint32) & 0xFFFF0000).view(np.float32)
+            for array in layer.weights
+        ]
+    samples.write_weights_h5(path, layers)
+    with h5py.File(path, "a") as file:
+        for group in file["layers"].values():
+            for name, dataset in list(group["vars"].items()):
+                halves = (dataset[()].view(np.uint32) >> 16).astype(np.uint16)
+                del group["vars"][name]
+                group["vars"][name] = halves.view("V2")
+                if said:
+                    group["vars"][name].attrs["dtype"] = "bfloat16"
+    assert_holds(recognized(path), layers)
+
+
+def test_two_bytes_of_another_kind_are_refused(path):
+    samples.write_weights_h5(path, samples.wide_resnet(10, 2))
+    with h5py.File(path, "a") as file:
+        file["layers/x"] = np.zeros(3, "V2")
+        file["layers/x"].attrs["dtype"] = "float8_e4m3"
+    with pytest.raises(WeightsError, match="opaque bytes"):
+        recognized(path)
+
+
+def test_what_is_no_number_to_json_is_none(path):
+    samples.write_weights_h5(path, samples.wide_resnet(10, 2))
+    with h5py.File(path, "a") as file:
+        file.attrs["wrn"] = '{"a": NaN, "b": -Infinity, "c": 1e999, "d": 2.5}'
+    assert weights.read(path).metadata == {"a": None, "b": None, "c": None, "d": 2.5}
+
+
+def test_a_circle_of_links_is_refused(path):
+    path.symlink_to(path)
+    with pytest.raises(WeightsError, match="A weight file is expected"):
+        weights.read(path)
+
+
+def test_one_class_is_refused_in_words(path):
+    samples.write_weights_h5(path, samples.wide_resnet(10, 2, classes=1))
+    with pytest.raises(WeightsError, match="cannot be run here: classes must be"):
+        recognized(path)
+
+
 def test_long_lists_of_names_come_in_chunks(path):
     layers = samples.wide_resnet(10, 2)
     samples.write_legacy(path, layers)
@@ -177,24 +282,19 @@ def test_metadata_that_is_wrong_is_refused(path, metadata, message):
         recognized(path)
 
 
-def test_recorded_settings_are_those_of_the_network(path):
+@pytest.mark.parametrize("bare", [False, True], ids=["under a key", "bare"])
+def test_recorded_settings_are_those_of_the_network(path, bare):
+    """Early versions write the layers of a `Sequential` without more around."""
     layers = samples.wide_resnet(10, 2)
+    strided = {"strides": [2, 2], "kernel_size": [3, 3], "padding": "same"}
+    described = [
+        {"class_name": "BatchNormalization", "config": {"epsilon": 0.001}},
+        {"class_name": "Dropout", "config": {"rate": 0.25}},
+        {"class_name": "Conv2D", "config": strided},
+    ]
     config = {
-        "class_name": "Functional",
-        "config": {
-            "layers": [
-                {"class_name": "BatchNormalization", "config": {"epsilon": 0.001}},
-                {"class_name": "Dropout", "config": {"rate": 0.25}},
-                {
-                    "class_name": "Conv2D",
-                    "config": {
-                        "strides": [2, 2],
-                        "kernel_size": [3, 3],
-                        "padding": "same",
-                    },
-                },
-            ]
-        },
+        "class_name": "Sequential",
+        "config": described if bare else {"layers": described},
     }
     found = recognized(samples.write_legacy(path, layers, model_config=config))
     assert found.config.dropout == 0.25

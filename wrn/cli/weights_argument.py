@@ -53,6 +53,8 @@ def weights_path(arguments: argparse.Namespace) -> tuple[Path, Run | None]:
             # A path: of a run that may lie in another folder.
             folder = path.resolve()
             run = RunStore(folder.parent).open(folder.name)
+            if not run.weights and not (folder / "config.json").exists():
+                raise RunError("A run has settings.") from None
     except RunError:
         raise RunError(
             f"There must be a weight file or, in {store.root}, a run of that name. "

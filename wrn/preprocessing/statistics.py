@@ -59,7 +59,9 @@ class MeanStd(Preprocessing):
             mean, std = (
                 tuple(float(value) for value in stored[key]) for key in ("mean", "std")
             )
-            figures = np.array([mean, std])
+            # As they are computed with.
+            with np.errstate(over="ignore", under="ignore"):
+                figures = np.array([mean, std]).astype(np.float32)
             good = (
                 figures.shape == (2, 3)
                 and np.isfinite(figures).all()

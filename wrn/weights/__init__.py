@@ -46,8 +46,9 @@ def inspect(path: str | Path) -> dict[str, Any]:
         Plain JSON types: the network's name, depth, widen_factor, dropout, classes
         and parameters; its wiring, whether the file itself says so, and the names of
         the wirings that are possible besides; the file's format and writer; notes,
-        and which of them tell of conversions; metadata; and for each layer its name,
-        its name in the file and the shapes of its weights.
+        and which of them tell of conversions; what is assumed of how its numbers are
+        meant; metadata; and for each layer its name, its name in the file and the
+        shapes of its weights.
 
     Raises:
         WeightsError: If the file cannot be read or holds no Wide ResNet.
@@ -91,6 +92,7 @@ def report(file: WeightFile, found: Recognized) -> dict[str, Any]:
         "writer": file.writer,
         "notes": list(found.notes),
         "conversions": list(found.conversions),
+        "assumed": list(found.assumed),
         "metadata": file.metadata,
         "layers": [
             {

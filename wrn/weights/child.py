@@ -48,8 +48,10 @@ MAX_TEXT = 8 * MIB
 #: A real array compresses a few times over; zeros compress about 1000 times.
 MAX_COMPRESSION = 200
 
-#: Root groups of state that is no weight: Keras's, then this project's.
+#: Groups of a model with state that is no weight: Keras's, then this project's.
 SKIPPED_ROOTS = {"optimizer", "optimizer_weights", "metrics", "training"}
+#: What the group of a model has that is used as a layer.
+MODEL_MEMBERS = (b"layers", b"_layer_checkpoint_dependencies")
 #: Dropout's random state.
 SKIPPED_GROUPS = {"seed_generator", "_random_generator"}
 
@@ -107,13 +109,21 @@ def dump(path: Path) -> dict[str, Any]:
         with open("arrays.f32", "wb") as arrays:
             for _, dataset in datasets:
                 # `tofile` would not tell of a full disk.
-                arrays.write(dataset.astype("<f4")[()])
+                arrays.write(float32(dataset))
         return {
             "datasets": [[path, list(dataset.shape)] for path, dataset in datasets],
             "groups": [path for path, _ in groups],
             "attributes": attributes,
             "archive": archive,
         }
+
+
+def float32(dataset: Any) -> Any:
+    """Read a dataset as little-endian float32."""
+    if dataset.dtype.kind != "V":
+        return dataset.astype("<f4")[()]
+    # A bfloat16 is the upper half of a float32.
+    return dataset[()].view("<u2").astype("<u4") << 16
 
 
 def unpack(path: Path) -> dict[str, str]:
@@ -208,8 +218,9 @@ def walk(file: Any) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     while pending:
         path, group = pending.pop()
         groups.append((path, Group(group)))
+        is_model = not path or any(map(group.links.exists, MODEL_MEMBERS))
         for name, item in hard_links(path, group):
-            if name in SKIPPED_GROUPS or (not path and name in SKIPPED_ROOTS):
+            if name in SKIPPED_GROUPS or (is_model and name in SKIPPED_ROOTS):
                 continue
             item_path = f"{path}/{name}" if path else name
             address = h5o.get_info(item).addr
@@ -265,7 +276,7 @@ def hard_links(path: str, group: Any) -> Iterator[tuple[str, Any]]:
 
 def check_dataset(path: str, dataset: Any) -> None:
     """Refuse what is no plain array of floating-point numbers in this file."""
-    from h5py import h5d, h5t, h5z
+    from h5py import Dataset, h5d, h5t, h5z
 
     properties = dataset.get_create_plist()
     if properties.get_external_count():
@@ -280,7 +291,11 @@ def check_dataset(path: str, dataset: Any) -> None:
             "values stored in the file itself"
         )
     kind = dataset.get_type()
-    if kind.get_class() != h5t.FLOAT or kind.get_size() not in (2, 4, 8):
+    is_float = kind.get_class() == h5t.FLOAT and kind.get_size() in (2, 4, 8)
+    # Keras 3 writes a bfloat16 as two bytes, and says so beside it, but in `.h5`.
+    if kind.get_class() == h5t.OPAQUE and kind.get_size() == 2:
+        is_float = read_text(path, Dataset(dataset), "dtype") in (None, ["bfloat16"])
+    if not is_float:
         raise Refusal(
             f"{quote(path)} must hold floating-point numbers of 16, 32 or 64 bits. "
             f"Received: {type_name(dataset)}"
@@ -377,13 +392,13 @@ def read_texts(path: str, group: Any) -> dict[str, list[str]]:
     return read
 
 
-def read_text(path: str, group: Any, name: str) -> list[str] | None:
+def read_text(path: str, item: Any, name: str) -> list[str] | None:
     """Read an attribute of one or more strings; `None` if there is none."""
     from h5py import h5a, h5t
 
-    if not h5a.exists(group.id, name.encode()):
+    if not h5a.exists(item.id, name.encode()):
         return None
-    attribute = h5a.open(group.id, name.encode())
+    attribute = h5a.open(item.id, name.encode())
     count = attribute.get_space().get_simple_extent_npoints()
     if count == 0:
         # What Keras writes for a layer without weights: an empty float array.
@@ -397,7 +412,7 @@ def read_text(path: str, group: Any, name: str) -> list[str] | None:
             f"{what} must hold at most {MAX_OBJECTS:,} texts of {MAX_TEXT // MIB} MiB "
             f"together. Received: {count:,} texts"
         )
-    value = group.attrs[name]
+    value = item.attrs[name]
     values = value.ravel().tolist() if hasattr(value, "ravel") else [value]
     return [decoded(value) for value in values]
 

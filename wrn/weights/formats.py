@@ -15,6 +15,7 @@ JSON, for hints; no model is built from it.
 """
 
 import json
+import math
 import operator
 import re
 from collections import Counter
@@ -27,6 +28,7 @@ from typing import Any, Literal
 from wrn.errors import WeightsError
 from wrn.text import printable
 from wrn.weights.child import quote
+from wrn.weights.description import described_layers
 from wrn.weights.reader import Array, Dump, dump
 
 Format = Literal[
@@ -201,6 +203,7 @@ def _read_legacy(
     prefix = f"{root}/" if root else ""
     attributes = found.attributes[root]
     layers: list[FileLayer] = []
+    described = [layer.name for layer in described_layers(config)]
     _check_listed_once("layer", attributes["layer_names"])
     for layer in attributes["layer_names"]:
         group = prefix + layer
@@ -217,7 +220,12 @@ def _read_legacy(
                     "Expected an array for each listed weight. Received: "
                     f"{quote(name)} of {quote(layer)}, which the file does not hold"
                 )
-        layers.extend(_split_nested(found, layer, group, names))
+        nested = list(_split_nested(found, layer, group, names))
+        # Within a model weights that are not trained come last, and with them the
+        # layers that have no others. Its description tells their places.
+        if all(each.name in described for each in nested):
+            nested.sort(key=lambda each: described.index(each.name))
+        layers.extend(nested)
     # Keras 1 records its version beside the model's description.
     version = _first(attributes, "keras_version") or _first(
         found.attributes.get("", {}), "keras_version"
@@ -245,17 +253,23 @@ def _check_listed_once(kind: str, names: list[str]) -> None:
         )
 
 
+#: Name of a layer and role of a weight, as Keras 1 puts them together.
+_KERAS_1_WEIGHT = re.compile(r"(.+)_(?:W|b|gamma|beta|running_mean|running_std)(?::0)?")
+
+
 def _split_nested(
     found: Dump, layer: str, group: str, names: list[str]
 ) -> Iterator[FileLayer]:
     """Yield a layer, or the layers of a model that is used as a layer.
 
-    Keras lists the weights of such a model together; the part of their names
-    before the last slash tells them apart.
+    Keras lists the weights of such a model together. What tells them apart is the
+    part of their names before the last slash; in Keras 1, before the last role.
     """
     by_owner: dict[str, list[tuple[str, Array]]] = {}
     for name in names:
         owner, _, weight = name.rpartition("/")
+        if not owner and (match := _KERAS_1_WEIGHT.fullmatch(name)):
+            owner = match[1]
         pair = (weight.removesuffix(":0"), found.arrays[f"{group}/{name}"])
         by_owner.setdefault(owner, []).append(pair)
     if len(by_owner) < 2:
@@ -336,7 +350,7 @@ def _json_object(text: str | None, what: str) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or _is_deep(value):
@@ -345,6 +359,12 @@ def _json_object(text: str | None, what: str) -> dict[str, Any]:
             f"Received: {quote(text[:40])}"
         )
     return value
+
+
+def _finite(text: str) -> float | None:
+    """Read a number; `None` for NaN and infinity, which are none to JSON."""
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _is_deep(value: Any) -> bool:

@@ -5,11 +5,11 @@ All of it is read as text and JSON and believed only as far as it fits the array
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
+from wrn.weights.description import Described, described_layers
 from wrn.weights.formats import WeightFile
 from wrn.weights.layers import Found
 from wrn.wiring import Order, Padding, Shortcut
@@ -71,7 +71,7 @@ def read_hints(file: WeightFile, layers: list[Found], channels_first: bool) -> H
         layers: Its layers with weights.
         channels_first: Whether its kernels are (out, in, height, width).
     """
-    described = list(_described_layers(file.config))
+    described = list(described_layers(file.config))
     tokens = "".join(map(_described_token, described))
     if not described and file.format.startswith("legacy"):
         found = iter(layers)
@@ -102,70 +102,7 @@ def read_hints(file: WeightFile, layers: list[Found], channels_first: bool) -> H
     )
 
 
-@dataclass(frozen=True)
-class _Described:
-    """A layer as a model describes it."""
-
-    class_name: str
-    name: str
-    settings: dict[str, Any]
-    producers: frozenset[str]
-
-    @property
-    def kernel(self) -> Any:
-        """Height and width of a convolution's kernel, as Keras 1 or 2 writes it."""
-        settings = self.settings
-        kernel = settings.get("kernel_size")
-        if kernel is None:
-            kernel = [settings.get("nb_row"), settings.get("nb_col")]
-        return [kernel, kernel] if isinstance(kernel, int) else kernel
-
-    @property
-    def is_conv(self) -> bool:
-        return "Conv" in self.class_name
-
-
-def _described_layers(config: dict[str, Any]) -> Iterator[_Described]:
-    """Yield the layers that a model describes, in order."""
-    pending: list[Any] = [config]
-    while pending:
-        node = pending.pop()
-        settings = node.get("config") if isinstance(node, dict) else None
-        if not isinstance(settings, dict):
-            continue
-        layers = settings.get("layers")
-        if isinstance(layers, list):
-            pending.extend(reversed(layers))
-            continue
-        yield _Described(
-            class_name=str(node.get("class_name")),
-            name=str(node.get("name") or settings.get("name")),
-            settings=settings,
-            producers=_producers(node.get("inbound_nodes")),
-        )
-
-
-def _producers(inbound: Any) -> frozenset[str]:
-    """Return the names of the layers that feed a layer.
-
-    Keras 1 and 2 write [name, node, tensor, …], Keras 3 the same three under
-    "keras_history", both deep within other lists.
-    """
-    names = set()
-    pending = [inbound]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, dict):
-            pending.extend(node.values())
-        elif isinstance(node, list):
-            if len(node) > 2 and isinstance(node[0], str) and type(node[1]) is int:
-                names.add(node[0])
-            else:
-                pending.extend(node)
-    return frozenset(names)
-
-
-def _described_token(layer: _Described) -> str:
+def _described_token(layer: Described) -> str:
     if layer.is_conv:
         kernel = _pair(layer.kernel)
         return "3" if kernel == (3, 3) else "1" if kernel == (1, 1) else "."
@@ -211,7 +148,7 @@ def _projection_first(convolutions: list[Found]) -> bool | None:
     return places.pop() if len(places) == 1 else None
 
 
-def _shortcut(described: list[_Described]) -> Shortcut | None:
+def _shortcut(described: list[Described]) -> Shortcut | None:
     """Return what feeds the projections of a network in pre-activation order."""
     tokens = {layer.name: _described_token(layer) for layer in described}
     sources = {
@@ -228,7 +165,7 @@ def _shortcut(described: list[_Described]) -> Shortcut | None:
     return "raw" if sources and sources <= {"3", "+", "m"} else None
 
 
-def _padding(described: list[_Described]) -> Padding | None:
+def _padding(described: list[Described]) -> Padding | None:
     """Return the padding of strided 3x3 convolutions."""
     modes = {
         str(layer.settings.get("padding", layer.settings.get("border_mode")))
@@ -247,7 +184,7 @@ def _strides(settings: dict[str, Any]) -> tuple[int, ...]:
     return (strides, strides) if isinstance(strides, int) else _pair(strides)
 
 
-def _flattens_channels_first(described: list[_Described]) -> bool:
+def _flattens_channels_first(described: list[Described]) -> bool:
     """Whether a flattening goes through the channels first.
 
     From Keras 2.2 on, `Flatten` knows the layout and moves the channels last.
@@ -264,7 +201,7 @@ def _flattens_channels_first(described: list[_Described]) -> bool:
     return bool(formats["Conv"] & first and not formats["Flatten"] & first)
 
 
-def _fraction(described: list[_Described], kind: str, setting: str) -> float | None:
+def _fraction(described: list[Described], kind: str, setting: str) -> float | None:
     """Return a setting that all layers of a kind share."""
     values = {
         layer.settings.get(setting)

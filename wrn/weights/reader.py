@@ -97,7 +97,8 @@ def dump(path: str | Path) -> Dump:
             plain arrays of finite floating-point numbers. Or if the machine has no
             room or no process left to read it with.
     """
-    path = Path(path).resolve()
+    # Unlike `resolve` it leaves a circle of links to be told by the first access.
+    path = Path(os.path.realpath(path))
     size = _check_file(path)
     try:
         with tempfile.TemporaryDirectory(prefix="wrn-") as folder:

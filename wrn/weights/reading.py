@@ -12,11 +12,14 @@ layers/normalization.py).
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from wrn.errors import WeightsError
+from wrn.text import printable
 from wrn.weights.child import quote
 from wrn.weights.formats import WeightFile
 from wrn.weights.layers import LAST_SIDE, Found
@@ -77,17 +80,23 @@ def default_epsilon(file: WeightFile) -> float:
     return 1e-5 if version < (1, 2, 0) else 1e-3
 
 
-def readings(file: WeightFile, read: Reading) -> tuple[Reading, ...]:
+def readings(
+    file: WeightFile, read: Reading, *, flattened: bool
+) -> tuple[Reading, ...]:
     """Return all ways to read a file that it does not rule out, the likeliest first.
 
-    Only Keras 0 and 1 leave it open: they record no backend, and most files of Keras 1
-    no version either.
+    Keras 0 and 1 record no backend, and most files of Keras 1 no version either. Keras
+    2 writes kernels in one order, so that they do not tell that of flattened pixels.
 
     Args:
         file: The file.
         read: The likeliest.
+        flattened: Whether the dense layer sees flattened pixels.
     """
     if not (file.is_keras_1 or file.is_keras_0):
+        if flattened and file.format == "legacy weights":
+            first = read.flattened_channels_first
+            return read, replace(read, flattened_channels_first=not first)
         return (read,)
     theano = (read.theano, not read.theano) if file.backend is None else (read.theano,)
     unknown = file.is_keras_1 and _version(file) is None
@@ -99,19 +108,67 @@ def readings(file: WeightFile, read: Reading) -> tuple[Reading, ...]:
     )
 
 
-def assumptions(file: WeightFile) -> tuple[str, ...]:
-    """Say what was assumed of how the numbers are meant, where nothing tells."""
+def assumed(file: WeightFile, *, flattened: bool) -> tuple[str, ...]:
+    """Name what is assumed of how the numbers are meant, where nothing tells.
+
+    Args:
+        file: The file.
+        flattened: Whether the dense layer sees flattened pixels.
+
+    Returns:
+        Keys of `ASSUMPTIONS`.
+    """
     if file.is_keras_0:
-        return (
-            "Keras 0 does not record its backend: Theano is assumed, which was the "
-            "usual one.",
-        )
-    if not file.is_keras_1 or _version(file) is not None:
-        return ()
-    return (
+        return ("backend",)
+    if file.is_keras_1:
+        return () if _version(file) else ("statistics",)
+    unknown = flattened and file.format == "legacy weights"
+    return ("dense rows",) if unknown else ()
+
+
+#: What may be assumed: how a note says it, and how one of a file that was made since.
+ASSUMPTIONS = {
+    "backend": (
+        "Keras 0 does not record its backend: Theano is assumed, which was the usual "
+        "one.",
+        "Theano had written it",
+    ),
+    "statistics": (
         "The file does not record which Keras 1 wrote it: its statistics are taken for "
         "variances, as from 1.0.7 on; before, they were standard deviations.",
-    )
+        "its statistics were variances",
+    ),
+    "dense rows": (
+        "The file does not record in which order its pixels were flattened: the rows "
+        "of its dense layer are taken to go through the channels last.",
+        "the rows of its dense layer went through the channels last",
+    ),
+}
+
+
+def settled_before(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say what a file's maker assumed or found out of the file that it was made of.
+
+    Args:
+        metadata: What this file says about itself, which may be anything.
+    """
+    told = []
+    keys = metadata.get("assumed")
+    known = [key for key in ASSUMPTIONS if isinstance(keys, list) and key in keys]
+    if known:
+        told.append(
+            "This file was made of another program's, of which it was assumed that "
+            + ", ".join(ASSUMPTIONS[key][1] for key in known)
+            + "; `convert --diagnose` would have found it out."
+        )
+    found = metadata.get("inferred")
+    if isinstance(found, dict) and found:
+        words = "; ".join(f"{name}: {word}" for name, word in found.items())
+        told.append(
+            "This file was made of another program's, of which was found out on "
+            f"training images: {printable(words, 300)}."
+        )
+    return tuple(told)
 
 
 def _version(file: WeightFile) -> tuple[int, ...] | None:
@@ -164,8 +221,8 @@ def _check_positive(found: Found, statistic: Array, reading: Reading) -> None:
 
 
 def conversions(file: WeightFile, reading: Reading, flattened: bool) -> tuple[str, ...]:
-    """List what was converted, each in a sentence."""
-    told = []
+    """List what was converted, now and when the file was made, each in a sentence."""
+    told = [*settled_before(file.metadata)]
     if reading.channels_first:
         told.append("Kernels were transposed from (out, in, height, width).")
     if reading.theano:

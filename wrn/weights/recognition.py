@@ -32,8 +32,9 @@ from wrn.weights.layers import (
 )
 from wrn.weights.reader import Array
 from wrn.weights.reading import (
+    ASSUMPTIONS,
     Reading,
-    assumptions,
+    assumed,
     conversions,
     convert,
     keeps_deviations,
@@ -61,6 +62,8 @@ class Recognized:
         alternatives: Other known wirings that the file does not rule out.
         reading: How the numbers in the file are meant.
         conversions: The notes that tell of conversions.
+        assumed: What is assumed of how the numbers are meant, where nothing tells;
+            keys of `wrn.weights.reading.ASSUMPTIONS`.
     """
 
     config: ModelConfig
@@ -72,6 +75,7 @@ class Recognized:
     alternatives: tuple[Wiring, ...]
     reading: Reading
     conversions: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
 
 
 def recognize(
@@ -122,6 +126,7 @@ def recognize(
         choice = Choice(wiring, True, (), ())
     placed = _place(config, choice.wiring, layers)
     converted = conversions(file, reading, shapes.flattened)
+    keys = assumed(file, flattened=shapes.flattened)
     return Recognized(
         config=config,
         arrays={
@@ -129,12 +134,13 @@ def recognize(
             for name, found in placed.items()
         },
         sources={name: found.layer.name for name, found in placed.items()},
-        notes=(*choice.reasons, *assumptions(file), *converted),
+        notes=(*choice.reasons, *(ASSUMPTIONS[key][0] for key in keys), *converted),
         wiring=choice.wiring,
         certain=choice.certain,
         alternatives=choice.alternatives,
         reading=reading,
         conversions=converted,
+        assumed=keys,
     )
 
 

@@ -76,7 +76,9 @@ def infer(layers: list[Found], biased_order_known: bool) -> Shapes:
             classes=classes,
         )
     except ConfigError as error:
-        raise WeightsError(f"The network in this file is too large: {error}") from None
+        raise WeightsError(
+            f"The network in this file cannot be run here: {error}"
+        ) from None
     norms = Counter(f.shape[0] for f in layers if f.kind == "bn")
     projections = Counter(f.shape[2:] for f in layers if f.is_1x1)
     return Shapes(

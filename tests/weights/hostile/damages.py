@@ -171,7 +171,7 @@ def booleans(file):
 
 @hostile("opaque")
 def opaque(file):
-    _replace(file, data=np.zeros(3, "V2"))
+    _replace(file, data=np.zeros(3, "V3"))
 
 
 @hostile("empty dataset")
