@@ -1,6 +1,12 @@
 """Choosing devices, and finding the other workers."""
 
+import dataclasses
 import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
@@ -59,10 +65,10 @@ FIRST = {"task": {"type": "worker", "index": 0}}
 @pytest.mark.parametrize(
     ("jobs", "kind", "index", "expected"),
     [
-        (TWO, "worker", 0, Cluster(2, chief=True)),
-        (TWO, "worker", 1, Cluster(2, chief=False)),
-        ({"chief": ["c:1"], **TWO}, "chief", 0, Cluster(3, chief=True)),
-        ({"chief": ["c:1"], **TWO}, "worker", 0, Cluster(3, chief=False)),
+        (TWO, "worker", 0, Cluster(2, True, "a:1")),
+        (TWO, "worker", 1, Cluster(2, False, "b:1")),
+        ({"chief": ["c:1"], **TWO}, "chief", 0, Cluster(3, True, "c:1")),
+        ({"chief": ["c:1"], **TWO}, "worker", 0, Cluster(3, False, "a:1")),
         ({"worker": ["a:1"]}, "worker", 0, None),
         ({}, "worker", 0, None),
     ],
@@ -104,3 +110,34 @@ def test_without_tf_config_there_are_no_others():
 def test_tf_config_that_cannot_be_read_is_refused_in_words(text):
     with pytest.raises(ConfigError, match="TF_CONFIG must be JSON with a cluster"):
         cluster({"TF_CONFIG": text})
+
+
+@pytest.mark.slow
+def test_a_port_in_use_is_told_with_its_address():
+    """In a process of its own: TensorFlow's runtime starts once."""
+    program = """
+        from wrn.cluster import cluster
+        from wrn.devices import choose
+        from wrn.errors import ClusterError
+        try:
+            choose("float32", "cpu", cluster())
+        except ClusterError as error:
+            print(error)
+    """
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        workers = {"worker": [address, "127.0.0.1:1"]}
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            env=os.environ | {"TF_CONFIG": json.dumps({"cluster": workers, **FIRST})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert f"its port for itself. Received: {address}" in done.stdout, done.stderr
+
+
+def test_the_sentence_tells_the_precision_that_is_used():
+    """Workers take over the chief's, whatever their own would be."""
+    chosen = dataclasses.replace(choose("float32", "cpu"), precision="bfloat16")
+    assert chosen.description == "Computing on the CPU, in bfloat16."

@@ -54,15 +54,18 @@ def test_names_cannot_leave_the_folder(store, name):
 
 
 def test_taken_name_is_refused(store):
-    store.create(RunConfig(), "twice")
+    waiting = store.create(RunConfig(), "twice")
     with pytest.raises(RunError, match="twice, which exists"):
         store.create(RunConfig(), "twice")
+    assert waiting.status().state == "queued"
 
 
-def test_run_that_failed_before_its_first_step_makes_way_for_another_try(store):
-    failed = store.create(RunConfig(), "again")
-    failed.write_status(replace(failed.status(), state="failed"))
-    failed.release()
+@pytest.mark.parametrize("state", ["failed", "running"])
+def test_run_that_ended_before_its_first_step_makes_way_for_another_try(store, state):
+    """A run that nobody trains any more was interrupted, whatever it says."""
+    ended = store.create(RunConfig(), "again")
+    ended.write_status(replace(ended.status(), state=state))
+    ended.release()
     wider = RunConfig(model=ModelConfig(widen_factor=4))
     assert store.create(wider, "again").config() == wider
     assert list(store.deleted()) == ["again"]
@@ -86,6 +89,7 @@ def _damages_its_status(run):
         ("failed", _steps),
         ("failed", _keeps_weights),
         ("failed", _damages_its_status),
+        ("interrupted", _steps),
         ("stopped", lambda run: None),
     ],
 )

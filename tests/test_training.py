@@ -36,6 +36,20 @@ def store(tmp_path):
     return RunStore(tmp_path / "runs")
 
 
+def test_nobody_leaves_before_the_chief_has_saved(store, dataset, monkeypatch):
+    """A launcher that sees a worker end may kill the others."""
+    waits = []
+
+    def wait(devices, mine):
+        waits.append((run.last_weights.exists(), mine))
+        return mine
+
+    monkeypatch.setattr("wrn.training.any_says_so", wait)
+    run = store.create(small(), "run")
+    train(small(), dataset, run, should_stop=lambda: True)
+    assert waits == [(True, False)]
+
+
 def test_it_learns_and_records(store, dataset):
     config = small(epochs=12, dropout=0.0, learning_rate=0.2)
     config = dataclasses.replace(config, data=DataConfig(flip=False))

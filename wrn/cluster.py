@@ -31,10 +31,12 @@ class Cluster:
         workers: Number of workers, one process a machine.
         chief: Whether this one writes the run: the task of type chief, else
             worker 0.
+        address: Its name or number and its port.
     """
 
     workers: int
     chief: bool
+    address: str
 
 
 def cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
@@ -78,7 +80,11 @@ def cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
             f'{{"type": "worker", "index": 0}}}}. Received: {text:.200}'
         )
     first = "chief" if tasks.get("chief") else "worker"
-    return Cluster(len(listed), chief=kind == first and index == 0)
+    return Cluster(
+        len(listed),
+        chief=kind == first and index == 0,
+        address=jobs[kind][index],
+    )
 
 
 def _is_address(text: str) -> bool:

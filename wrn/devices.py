@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from wrn.cluster import Cluster
-from wrn.errors import ConfigError
+from wrn.errors import ClusterError, ConfigError
 from wrn.host import best_cpu_precision
 
 #: CUDA compute capability from which GPUs multiply bfloat16 (Ampere) and float16
@@ -40,7 +40,7 @@ class Devices:
         strategy: The `tf.distribute` strategy that spans the devices.
         precision: `float32`, `bfloat16` or `float16`.
         gpus: Number of GPUs in this machine.
-        description: One sentence for people.
+        where: The same in words, the beginning of a sentence.
         workers: Number of processes that train together, usually one a machine.
         chief: Whether this process is the one that writes the run.
     """
@@ -48,9 +48,14 @@ class Devices:
     strategy: Any
     precision: str
     gpus: int
-    description: str
+    where: str
     workers: int = 1
     chief: bool = True
+
+    @property
+    def description(self) -> str:
+        """One sentence for people."""
+        return f"{self.where}, in {self.precision}."
 
     @property
     def policy(self) -> str:
@@ -84,6 +89,7 @@ def choose(
 
     Raises:
         ConfigError: If there are no such devices, or no such precision.
+        ClusterError: If this worker's port is in use.
     """
     if precision not in ("auto", *_POLICIES):
         raise ConfigError(
@@ -93,7 +99,7 @@ def choose(
     names = _selected(devices, _physical() if cluster else _logical())
     gpus = [_gpu(name) for name in names if name.startswith("gpu")]
     if cluster:
-        strategy = _strategy_of_workers(names, gpus)
+        strategy = _strategy_of_workers(names, gpus, cluster.address)
     elif len(names) > 1:
         strategy = _mirrored(names)
     else:
@@ -116,7 +122,7 @@ def choose(
         strategy,
         chosen,
         len(gpus),
-        f"{where}, in {chosen}.",
+        where,
         workers=workers,
         chief=cluster is None or cluster.chief,
     )
@@ -168,7 +174,7 @@ def _mirrored(names: list[str]) -> Any:
         return _strategies[key]
 
 
-def _strategy_of_workers(names: list[str], gpus: list[Any]) -> Any:
+def _strategy_of_workers(names: list[str], gpus: list[Any], address: str) -> Any:
     """Make the strategy of several workers, which takes every GPU that it sees."""
     tf.config.set_visible_devices(gpus, "GPU")
     if not gpus and len(names) > 1:
@@ -176,8 +182,15 @@ def _strategy_of_workers(names: list[str], gpus: list[Any]) -> Any:
             "devices of several workers must be auto, cpu or GPUs. "
             f"Received: {','.join(names)!r}"
         )
-    with _signals_end_the_process():
-        return tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        with _signals_end_the_process():
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.UnknownError as error:
+        raise ClusterError(
+            "A worker must have its port for itself. Received: "
+            f"{address} ({error.message}); an earlier training may still run there, or "
+            "another worker with the same index"
+        ) from error
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class DivergedError(WrnError):
 
 
 class ClusterError(WrnError):
-    """Another machine of a training was lost."""
+    """Another machine of a training was lost, or this one cannot join it."""
 
 
 class MissingToolError(WrnError):

@@ -20,6 +20,7 @@ from wrn import checkpoint, weights
 from wrn.checkpoint import State, Sums
 from wrn.collective import (
     agreed,
+    any_says_so,
     lost_workers_named,
     refuse_other_images,
     refuse_other_weights,
@@ -261,6 +262,8 @@ class _Training:
         while state.epoch < self.config.train.epochs:
             if not self.run_epoch():
                 self.save(self.run.last_weights, resumable=True)
+                # Nobody ends before the chief has saved: launchers kill the rest then.
+                any_says_so(self.devices, False)
                 return self.outcome(finished=False)
         return self.outcome(finished=True)
 

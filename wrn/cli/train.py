@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
         "--run",
         metavar="NAME",
         help="name of the run's folder (default: the network and the time); a new run "
-        "may have the name of one that failed before its first step, which is deleted",
+        "may have the name of one that ended before its first step, which is deleted",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run named by --run"

@@ -41,7 +41,8 @@ class RunStore:
         Args:
             config: Its settings.
             name: Its name; by default the network's and the time. A run of that name
-                which failed before its first step is deleted, as by `delete`.
+                which failed or was interrupted before its first step is deleted, as by
+                `delete`.
 
         Returns:
             The run, in state `queued`.
@@ -84,10 +85,11 @@ class RunStore:
                     ) from None
 
     def _cleared(self, name: str) -> bool:
-        """Put away a run that failed before it learned anything, for another try."""
+        """Put away a run that ended before it learned anything, for another try."""
         try:
             run = self.open(name)
-            if run.status().state != "failed" or run.metrics() or run.weights:
+            ended = run.status().state in ("failed", "interrupted")
+            if not ended or run.metrics() or run.weights:
                 return False
             self.delete(name)
         except RunError:
