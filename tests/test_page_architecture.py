@@ -120,17 +120,28 @@ def test_url_sets_the_network(page):
     page.run()
     assert metrics(page)["Network"] == "WRN-28-10"
     assert page.slider(key="dropout").value == 0.3
+    assert not page.warning
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("depth", "17"), ("depth", "x"), ("widen_factor", "1e9"), ("dropout", "nan")],
+    ("name", "value", "told"),
+    [
+        ("depth", "17", "Depth must be 6n + 4"),
+        ("depth", "x", "Depth must be a whole number"),
+        ("widen_factor", "1e9", "Widen factor must be a whole number, 1 to 20"),
+        ("widen_factor", "0", "Widen factor must be a whole number, 1 to 20"),
+        ("dropout", "nan", "Dropout must be"),
+    ],
 )
-def test_url_that_makes_no_sense_is_ignored(page, name, value):
+def test_url_that_makes_no_sense_is_told(page, name, value, told):
     page.query_params[name] = value
     page.run()
     assert not page.exception
     assert metrics(page)["Network"] == "WRN-16-2"
+    (warning,) = page.warning
+    words = warning.value.replace("\\", "")
+    assert told in words
+    assert value in words
 
 
 def test_a_published_network_sets_the_controls(page):

@@ -201,6 +201,7 @@ def test_train_again_brings_every_setting(page, monkeypatch):
     buttons(page)["Train again with changes"].click().run()
     assert not page.exception
     assert page.title[0].value == "Train"
+    assert page.session_state["form"]
     # Only a browser stays there by itself.
     page.switch_page("pages/train.py").run()
     taken = []
@@ -226,6 +227,8 @@ def test_the_last_weights_of_a_run_are_evaluated_from_its_page(page, monkeypatch
     open_run(page, "first")
     page.button(key="evaluate_run").click().run()
     assert opened == [("pages/evaluate.py", {"weights": "first/last"})]
+    # On the images that it was trained on: of others it need not know anything.
+    assert page.session_state["evaluate_source"] == "synthetic"
     RunStore().open("first").last_weights.unlink()
     page.run()
     assert page.button(key="evaluate_run").disabled

@@ -205,6 +205,16 @@ def test_the_form_folds_at_a_start_and_not_at_an_end(page, training):
     assert not form_is_open(page)
 
 
+def test_who_comes_with_settings_finds_the_form_unfolded(page, training):
+    page.run()
+    start(page, training)
+    assert not form_is_open(page)
+    page.session_state["form_asked"] = True
+    page.run()
+    assert not page.exception
+    assert form_is_open(page)
+
+
 def test_failure_is_said_in_words(page, training):
     training.fail = MemoryError()
     page.run()

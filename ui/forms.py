@@ -7,8 +7,8 @@ import streamlit as st
 
 from ui import state
 from ui.address import bring_back, keep
-from ui.text import refusal
-from wrn.config import DEPTHS, Config, ModelConfig, Option, options
+from ui.text import literal, refusal
+from wrn.config import DEPTHS, Config, ModelConfig, Option, expectation, options
 from wrn.errors import ConfigError
 from wrn.graph import LEVELS
 from wrn.published import PRESETS
@@ -37,6 +37,8 @@ def model_form() -> ModelConfig:
         option for option in options(ModelConfig) if option.name != "classes"
     )
     network_keys = (state.DEPTH, state.WIDEN_FACTOR, state.DROPOUT)
+    for option in (depth, widen_factor, dropout):
+        _tell_refused(option, st.query_params.get(option.name))
     bring_back(*network_keys)
     first, left, middle, right = st.columns([3, 4, 4, 4], gap="medium")
     network = ModelConfig(
@@ -73,6 +75,19 @@ def model_form() -> ModelConfig:
     with first:
         _preset(network)
     return network
+
+
+def _tell_refused(option: Option, text: str | None) -> None:
+    """Tell of a setting in the address that none may have; the form shows its own."""
+    if text is None:
+        return
+    try:
+        ModelConfig(**{option.name: option.type(text)})
+    except ConfigError as error:
+        st.warning(refusal(error))
+    except ValueError:
+        must = f"{option.label} must be {expectation(option)}"
+        st.warning(literal(f"{must}. Received: {text[:40]!r}"))
 
 
 def _preset(network: ModelConfig) -> None:

@@ -12,7 +12,7 @@ from ui.images_choice import choose_source
 from ui.loading import load_images
 from ui.uploads import forget, uploaded_before
 from wrn.errors import DataError
-from wrn.pictures import FORMATS, read_picture
+from wrn.pictures import FORMATS, MAX_PICTURE_BYTES, read_picture
 
 TEST, OWN = "A test image", "My own pictures"
 
@@ -76,6 +76,8 @@ def _own_picture() -> Picture | None:
         "Pictures",
         [kind.lower() for kind in (*FORMATS, "jpg", "tif")],
         accept_multiple_files=True,
+        # In mebibytes.
+        max_upload_size=MAX_PICTURE_BYTES // 2**20,
         help="Any size. The square in the middle is what the network sees, in 32 by 32 "
         "pixels. Nothing leaves this machine.",
         key=state.PICTURE_FILES,

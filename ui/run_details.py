@@ -36,6 +36,8 @@ def evaluate_button(run: Run) -> None:
         help="Opens the Evaluate page with the last weights of this run.",
         key="evaluate_run",
     ):
+        # On images that it knows nothing of its accuracy would say nothing.
+        st.session_state[state.EVALUATE_SOURCE] = run.config().data.source
         open_page("pages/evaluate.py", {state.WEIGHTS: f"{run.name}/last"})
 
 

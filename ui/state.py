@@ -86,5 +86,7 @@ RUN_NAME = "run_name"
 #: Whether the form is unfolded, and the visit for which that was decided.
 FORM = "form"
 FORM_VISIT = "form_visit"
+#: Whether another page has opened this one for its form.
+FORM_ASKED = "form_asked"
 #: What was just submitted: the run's name, and whether it waits.
 SUBMITTED = "submitted"

@@ -23,6 +23,7 @@ def train_again_button(config: RunConfig) -> None:
         key="train_again",
     ):
         fill_form(config)
+        st.session_state[state.FORM_ASKED] = True
         network = {
             state.DEPTH: config.model.depth,
             state.WIDEN_FACTOR: config.model.widen_factor,

@@ -124,7 +124,8 @@ def _recipe() -> Recipe:
 def acknowledge(jobs: JobManager) -> None:
     """Unfold the form where nothing is trained, fold it at a start; tell of the queue.
 
-    It is decided on arrival and at a start: a training that ends leaves the page alone.
+    Who comes with settings from another page finds it unfolded, too. It is decided on
+    arrival and at a start: a training that ends leaves the page alone.
     """
     name, waits = st.session_state.pop(state.SUBMITTED, ("", False))
     if name:
@@ -132,8 +133,10 @@ def acknowledge(jobs: JobManager) -> None:
     if waits:
         st.toast(f"{literal(name)} was added to the queue.")
     visit = st.session_state[state.VISIT]
-    if st.session_state.get(state.FORM_VISIT) != visit or (name and not waits):
-        st.session_state[state.FORM] = not jobs.live()
+    asked = st.session_state.pop(state.FORM_ASKED, False)
+    arrived = asked or st.session_state.get(state.FORM_VISIT) != visit
+    if arrived or (name and not waits):
+        st.session_state[state.FORM] = asked or not jobs.live()
     st.session_state[state.FORM_VISIT] = visit
 
 

@@ -53,7 +53,7 @@ def read_picture(content: bytes) -> NDArray[np.uint8]:
     if len(content) > MAX_PICTURE_BYTES:
         raise DataError(
             f"A picture may have at most {file_size(MAX_PICTURE_BYTES)}. "
-            "Received: one that has more"
+            f"Received: {file_size(len(content))}"
         )
     try:
         with warnings.catch_warnings():

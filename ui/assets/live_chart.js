@@ -106,6 +106,14 @@ class Chart {
   }
 }
 
+// Whether a colour, however it is written, is nearer to black than to white.
+function isDark(color) {
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.fillStyle = color;
+  const parts = canvas.fillStyle.match(/\w\w/g).map((part) => parseInt(part, 16));
+  return parts[0] + parts[1] + parts[2] < 384;
+}
+
 // Colours and font of Streamlit's theme as a Plotly template.
 function template(style) {
   const theme = (name) => style.getPropertyValue(`--st-${name}`).trim();
@@ -144,8 +152,10 @@ function template(style) {
         {
           colorscale: [
             [0, theme("secondary-background-color")],
-            [1, "#3b82d6"],
+            [1, isDark(background) ? "#1f5ce0" : "#3b82d6"],
           ],
+          // Plotly's own choice would be too pale on cells in the middle.
+          textfont: { color: text },
         },
       ],
     },

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from ui.charts.style import NO_ZOOM, TEST_COLOR, TRAIN_COLOR, empty_figure
+from ui.charts.style import BAR_COLOR, NO_ZOOM, TEST_COLOR, empty_figure
 
 #: Up to this many classes the cells of a confusion matrix carry their numbers.
 CLASSES_WITH_NUMBERS = 20
@@ -93,7 +93,7 @@ def per_class_accuracy(
             for name, value in zip(class_names, values, strict=True)
         ],
         orientation="h",
-        marker={"color": TRAIN_COLOR},
+        marker={"color": BAR_COLOR},
         texttemplate="%{x:.1%}",
         textposition=_label_places(values),
         textangle=0,
@@ -119,12 +119,12 @@ def top_classes(top: Sequence[tuple[str, float]]) -> go.Figure:
         A figure with one bar a class.
     """
     names, shares = zip(*top, strict=True)
-    figure = empty_figure(margin={"l": 8, "r": 16, "t": 8, "b": 44}, **NO_ZOOM)
+    figure = empty_figure(margin={"l": 8, "r": 16, "t": 28, "b": 44}, **NO_ZOOM)
     figure.add_bar(
         y=list(names),
         x=list(shares),
         orientation="h",
-        marker_color=TRAIN_COLOR,
+        marker_color=BAR_COLOR,
         text=[f"{share:.1%}" for share in shares],
         textposition=_label_places(shares),
         textangle=0,
@@ -147,13 +147,13 @@ def reliability(calibrated: Mapping[str, Sequence[float | None]]) -> go.Figure:
     accuracies, counts = calibrated["accuracy"], calibrated["counts"]
     width = 1 / len(accuracies)
     figure = empty_figure(
-        margin={"l": 8, "r": 16, "t": 8, "b": 44}, bargap=0.1, **NO_ZOOM
+        margin={"l": 8, "r": 16, "t": 28, "b": 44}, bargap=0.1, **NO_ZOOM
     )
     figure.add_bar(
         x=[(place + 0.5) * width for place in range(len(accuracies))],
         y=accuracies,
         width=0.9 * width,
-        marker={"color": TRAIN_COLOR},
+        marker={"color": BAR_COLOR},
         customdata=list(zip(calibrated["confidence"], counts, strict=True)),
         hovertemplate="<b>%{y:.1%}</b> right of %{customdata[1]:,} images<br>"
         "%{customdata[0]:.1%} sure<extra></extra>",

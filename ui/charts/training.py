@@ -149,8 +149,9 @@ def compare_curves(runs: Mapping[str, Curves], held_out: str) -> go.Figure:
         dotted.
     """
     figure = _panels(f"{held_out} solid, train dotted")
-    # Above the first panel's title: names of runs are long, and the margin grows.
-    figure.update_layout(legend={"x": 0, "xanchor": "left", "y": 1.03})
+    # Below all: names of runs are long, and above them are the tools. The margin grows.
+    below = {"x": 0, "xanchor": "left", "y": -0.12, "yanchor": "top"}
+    figure.update_layout(legend=below)
     for (run, curves), color in zip(
         runs.items(), itertools.cycle(RUN_COLORS), strict=False
     ):

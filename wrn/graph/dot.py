@@ -69,7 +69,8 @@ def to_dot(architecture: Architecture, level: str) -> str:
     )
     holders: dict[str | None, Any] = {None: dot}
     for part in shown.parts.values():
-        title = f"{part.title}  {part.note}".strip()
+        # On two lines: arrows run through the middle.
+        title = f"{part.title}\n{part.note}".strip()
         holders[part.id] = pydot.Cluster(
             part.id,
             label=_quoted(title),

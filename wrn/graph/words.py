@@ -28,9 +28,12 @@ def sentence(architecture: Architecture) -> str:
     in_groups = [i for i, layer in enumerate(architecture.layers) if layer.group]
     between = _listed(architecture.layers[2 : in_groups[0]])
     behind = _listed(architecture.layers[in_groups[-1] + 1 : -1])
+    dropout = ""
+    if config.dropout:
+        dropout = f" (dropout {config.dropout:g} between their convolutions)"
     return (
         f"{architecture.name}: an image of 32×32 pixels, a 3×3 convolution, {between}"
-        f"three groups of {_count(blocks, 'residual block')} with "
+        f"three groups of {_count(blocks, 'residual block')}{dropout} with "
         f"{channels[0]}, {channels[1]} and {channels[2]} channels, {behind}"
         f"and a dense layer with {config.classes} outputs."
     )
