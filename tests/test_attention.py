@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from wrn.attention import attention, attention_distances, with_groups
 from wrn.config import ModelConfig
@@ -45,3 +46,8 @@ def test_groups_tell_what_they_put_out_before_the_next_one(wiring):
     assert [each._keras_history.operation.name for each in groups] == [
         f"group{number}_block2_add" for number in (1, 2, 3)
     ]
+
+
+def test_maps_of_16_bits_do_not_overflow():
+    features = tf.fill((1, 2, 2, 3), tf.constant(300.0, tf.float16))
+    np.testing.assert_allclose(attention(features), np.full((1, 4), 0.5), rtol=1e-3)

@@ -4,6 +4,8 @@ from scipy import stats
 
 from wrn import augmentation
 from wrn.config import DataConfig
+from wrn.distortion import distort, draw_operations
+from wrn.preprocessing import MeanStd
 
 
 def drawn(count=20_000, seed=(1, 2), flip=True, crop_padding=4):
@@ -83,8 +85,12 @@ def test_blanked_squares_lie_everywhere_alike_and_apart_from_the_crops():
     cells = np.zeros((32, 32))
     np.add.at(cells, tuple(centers.T), 1)
     assert stats.chisquare(cells.ravel()).pvalue > 0.001
-    offsets, _ = drawn(40_000)
+    offsets, flips = drawn(40_000)
     assert stats.pearsonr(centers[:, 0], offsets[:, 0]).pvalue > 0.001
+    for places in centers.T:
+        together = np.zeros((32, 2))
+        np.add.at(together, (places, flips.astype(int)), 1)
+        assert stats.chi2_contingency(together).pvalue > 0.001
 
 
 def test_cut_out_blanks_a_square_cut_at_the_border(random):
@@ -114,3 +120,17 @@ def test_shrink_takes_the_mean_of_the_area(random):
 def test_shrinking_to_the_same_size_changes_nothing(random):
     images = tf.constant(random.normal(size=(2, 32, 32, 3)).astype(np.float32))
     assert augmentation.shrink(images, 32) is images
+
+
+def test_distorted_then_normalized_then_blanked_then_shrunk(random):
+    images = tf.constant(random.integers(0, 256, (20, 32, 32, 3)), tf.uint8)
+    seed = tf.constant((5, 6), tf.int32)
+    data = DataConfig(flip=False, crop_padding=0, cutout=8, trivial_augment=True)
+    normalize = MeanStd(mean=(120.0, 125.0, 130.0), std=(60.0, 61.0, 62.0)).apply
+    found = augmentation.augment(
+        images, tf.range(20), seed, data, normalize=normalize, size=24
+    )
+    batch = distort(tf.cast(images, tf.float32), *draw_operations(seed, 20))
+    centers = augmentation.draw_centers(seed, 20, 32, 32)
+    batch = augmentation.cut_out(normalize(batch), centers, 8)
+    np.testing.assert_allclose(found, augmentation.shrink(batch, 24), atol=1e-5)

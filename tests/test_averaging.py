@@ -122,3 +122,15 @@ def test_the_statistics_are_those_of_the_averages(model, new_average):
         for variable in model.weights:
             if not variable.trainable:
                 np.testing.assert_allclose(variable, total, rtol=1e-5)
+
+
+def test_an_interruption_gives_the_weights_back():
+    model = build_model(ModelConfig(depth=10, widen_factor=1))
+    average = WeightAverage(model, 0.9, tf.distribute.get_strategy())
+    for weight in model.weights:
+        weight.assign(weight.value + 1)
+    before = model.get_weights()
+    with pytest.raises(KeyboardInterrupt), average.in_place():
+        raise KeyboardInterrupt
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

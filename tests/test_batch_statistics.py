@@ -1,5 +1,7 @@
 """Batch-norm statistics measured anew, against moments computed layer by layer."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ import pytest
 from wrn.batch_statistics import BatchStatistics
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.model import build_model
-from wrn.preprocessing import fit_preprocessing
+from wrn.preprocessing import GcnZca, fit_preprocessing
+from wrn.wiring import wiring_of
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3), np.uint8)
 BATCH_SIZE = 16
@@ -100,3 +103,63 @@ def test_the_training_is_left_as_it_is_and_the_answer_is_the_same_again(
         np.testing.assert_array_equal(once, again)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def measured_with(config, preprocessing):
+    """Return a network of these settings, and its statistics measured anew."""
+    measured = BatchStatistics(
+        config, IMAGES, preprocessing, policy="float32", batch_size=BATCH_SIZE
+    )
+    model = build_model(config.model, wiring_of(config), seed=1)
+    return model, measured.of(model.trainable_variables)
+
+
+def test_they_are_of_whitened_images(random):
+    noise = random.normal(0, 1e-3, (3072, 3072)).astype(np.float32)
+    matrix = 0.5 * np.eye(3072, dtype=np.float32) + noise + noise.T
+    fitted = GcnZca(mean=np.zeros(3072), matrix=matrix)
+    data = DataConfig(preprocessing="gcn-zca", flip=False, crop_padding=0)
+    config = RunConfig(model=ModelConfig(depth=10, widen_factor=1), data=data)
+    model, found = measured_with(config, fitted)
+    norm = next(
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    )
+    drawn = IMAGES[np.random.default_rng(0).permutation(50)[:48]].astype(np.float32)
+    inputs = keras.Model(model.input, norm.input)(fitted.apply(drawn))
+    paths = [variable.path for variable in model.non_trainable_weights]
+    np.testing.assert_allclose(
+        found[paths.index(norm.moving_mean.path)],
+        np.mean(inputs, (0, 1, 2)),
+        atol=1e-4,
+    )
+
+
+def test_they_are_of_augmented_images_and_of_the_networks_wiring():
+    fitted = fit_preprocessing("mean-std", IMAGES)
+    data = DataConfig(flip=False, crop_padding=0)
+    plain = RunConfig(model=ModelConfig(depth=10, widen_factor=2), data=data)
+    _, expected = measured_with(plain, fitted)
+    for changes in ({"flip": True}, {"crop_padding": 4}, {"cutout": 8}):
+        other = dataclasses.replace(plain, data=data.replace(**changes))
+        _, found = measured_with(other, fitted)
+        first = zip(expected[:2], found[:2], strict=True)
+        assert any((one != another).any() for one, another in first), changes
+    raw = plain.train.replace(wiring="edward2-v2")
+    _, found = measured_with(dataclasses.replace(plain, train=raw), fitted)
+    both = zip(expected, found, strict=True)
+    assert not all(np.allclose(one, other, rtol=1e-3) for one, other in both)
+
+
+def test_they_are_measured_on_some_batches_at_most(monkeypatch):
+    monkeypatch.setattr("wrn.batch_statistics.STATISTICS_BATCHES", 2)
+    fitted = fit_preprocessing("mean-std", IMAGES)
+    config = RunConfig(model=ModelConfig(depth=10, widen_factor=1))
+    measured = BatchStatistics(
+        config, IMAGES, fitted, policy="float32", batch_size=BATCH_SIZE
+    )
+    asked = []
+    monkeypatch.setattr(measured, "_forward", lambda *batch: asked.append(batch))
+    measured.of(build_model(config.model).trainable_variables)
+    assert len(asked) == 2

@@ -11,9 +11,11 @@ import tensorflow as tf
 
 from tests.conftest import ROOT
 from tests.teachers import SHARE, STATISTICS, TEMPERATURE, distilling, write_teacher
+from tests.trainings import small
 from wrn.config import ModelConfig
 from wrn.devices import choose
-from wrn.distillation import Teachers, distances
+from wrn.distillation import Answers, Teachers, distances
+from wrn.loss import image_losses
 from wrn.model import build_model
 from wrn.session import Session
 from wrn.teacher_files import read_teachers
@@ -260,3 +262,15 @@ def test_on_two_devices_each_asks_the_teacher_about_its_own_images(path):
         env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         timeout=300,
     )
+
+
+def test_blends_are_taught_too(random):
+    logits = (tf.constant(random.normal(size=(6, 10)), tf.float32) for _ in range(2))
+    told, taught = (Answers(each, []) for each in logits)
+    labels, mixed = tf.range(6), tf.constant(0.8)
+    alone = small(mixup=0.2)
+    both = small(mixup=0.2, teacher="t.h5", teacher_share=0.7, temperature=3.0)
+    found = image_losses(both, labels, told, mixed=mixed, taught=taught)
+    own = image_losses(alone, labels, told, mixed=mixed)
+    far = distances(told.logits, taught.logits, 3.0)
+    np.testing.assert_allclose(found, 0.3 * own + 0.7 * far, rtol=1e-5)

@@ -12,6 +12,7 @@ from wrn.architecture import describe
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.estimate import estimate, memory, seconds_per_epoch
 from wrn.speed import Speed
+from wrn.wiring import FAMILIES
 
 CPU = "No GPU found: computing on the CPU, in bfloat16."
 MODEL = ModelConfig(depth=10, widen_factor=1)
@@ -329,3 +330,65 @@ def test_no_batch_is_larger_than_the_images():
         for size in (100, 1000)
     )
     assert small == large
+
+
+def images(limit=None, preprocessing="mean-std", **train):
+    data = DataConfig(source="cifar10", limit=limit, preprocessing=preprocessing)
+    return RunConfig(model=MODEL, data=data, train=TrainConfig(**train))
+
+
+def test_images_are_in_memory_twice_for_a_moment():
+    few, many = (
+        memory(images(limit, batch_size=8), "bfloat16") for limit in (45_000, 49_000)
+    )
+    assert many - few == 2 * 4000 * 3072
+
+
+def test_whitened_as_by_keras_they_are_kept_as_they_were():
+    plain, whitened = (
+        memory(images(preprocessing=kind), "float32", gpus=1)
+        for kind in ("mean-std", "keras-zca")
+    )
+    assert whitened == plain
+
+
+def test_both_kinds_of_16_bits_take_as_much():
+    one, other = (
+        memory(images(batch_size=1024), precision, gpus=1)
+        for precision in ("bfloat16", "float16")
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("driver", "gpus", "precision"), [(True, 1, "bfloat16"), (False, 0, "float32")]
+)
+def test_a_driver_tells_of_a_gpu(monkeypatch, driver, gpus, precision):
+    monkeypatch.setattr(module, "has_nvidia_driver", lambda: driver)
+    monkeypatch.setattr(module, "best_cpu_precision", lambda: "float32")
+    told = estimate(images(), None)
+    assert (told.gpus, told.precision) == (gpus, precision)
+
+
+def test_the_time_is_that_of_the_wiring():
+    multiply_adds = describe(MODEL, FAMILIES["asmith26"]).multiply_adds
+    assert multiply_adds > describe(MODEL).multiply_adds
+    speed = Speed(multiply_adds_per_second=1e9, device=CPU)
+    found = seconds_per_epoch(images(batch_size=100, wiring="asmith26"), speed)
+    # Three passes over 50,000 images, and 10,000 measured.
+    assert found == pytest.approx(160_000 * multiply_adds / 1e9)
+
+
+def test_statistics_of_an_average_take_all_images_at_most():
+    speed = Speed(multiply_adds_per_second=1e9, device=CPU)
+    settings = {"limit": 10_000, "batch_size": 1000, "epochs": 2}
+    plain = seconds_per_epoch(images(**settings), speed)
+    late = images(averaging=0.9, averaging_from=0.5, **settings)
+    more = seconds_per_epoch(late, speed) - plain
+    # In one of the two epochs.
+    expected = 10_000 * describe(MODEL).multiply_adds / 1e9 / 2
+    assert more == pytest.approx(expected)
+
+
+def test_teachers_are_told_apart_where_nothing_is_known():
+    assert "without the teacher's" in str(estimate(images(teacher="a.h5"), None))

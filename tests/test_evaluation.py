@@ -28,7 +28,12 @@ from wrn.explain import classify
 from wrn.inference import Classifier, cross_entropy, softmax
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd
-from wrn.restoring import AUTHORS_STATISTICS, LoadedWeights, load_weights
+from wrn.restoring import (
+    AUTHORS_STATISTICS,
+    LoadedWeights,
+    _class_names,
+    load_weights,
+)
 from wrn.schedule import BATCH_IMAGES
 
 PREPROCESSING = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))
@@ -424,3 +429,26 @@ def test_classes_must_be_those_of_the_images(dataset: Dataset):
 def test_a_report_tells_what_is_to_be_known_of_the_images(dataset, evaluation):
     images = dataclasses.replace(dataset, note="Once JPEG.")
     assert "Once JPEG." in report(loaded_with({}), images, evaluation, "")["notes"]
+
+
+def test_what_is_assumed_where_a_file_tells_nothing():
+    """The statistics are those of the authors' train.lua."""
+    assert AUTHORS_STATISTICS.mean == (125.3, 123.0, 113.9)
+    assert AUTHORS_STATISTICS.std == (63.0, 62.1, 66.7)
+    assert _class_names({}, 3) == ("class 0", "class 1", "class 2")
+
+
+def test_the_report_tells_how_the_weights_were_read(dataset):
+    config = ModelConfig(depth=10, widen_factor=1)
+    told = {"result": {"epochs": 7}}
+    loaded = LoadedWeights(config, None, CLASS_NAMES, ("Read so.",), told, "bfloat16")
+    evaluation = Evaluation(np.eye(10, dtype=np.float32), np.arange(10), 0.5)
+    found = report(loaded, dataset, evaluation, "")
+    assert (found["epochs"], found["precision"]) == (7, "bfloat16")
+    assert "Read so." in found["notes"]
+
+
+def test_no_interval_leaves_what_an_accuracy_can_be():
+    for images in range(1, 200):
+        assert wilson_interval(0, images)[0] >= 0
+        assert wilson_interval(images, images)[1] <= 1

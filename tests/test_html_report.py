@@ -139,3 +139,19 @@ def test_a_mistake_tells_what_it_is_and_what_it_was_taken_for(read, evaluation):
             f"{NAMES[shares.argmax()]} {shares.max():.0%}",
             f"is {NAMES[evaluation.labels[index]]}",
         ]
+
+
+def test_each_class_and_each_confusion_has_its_share(page, read, evaluation):
+    words = words_of(read)
+    first = words.index("Accuracy by class") + 1
+    shares = zip(NAMES, evaluation.per_class_accuracy, strict=True)
+    assert words[first : first + 6] == [
+        word
+        for name, share in shares
+        for word in (name, "no images" if share is None else f"{share:.1%}")
+    ]
+    confusion = evaluation.confusion
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    drawn = [int(part.partition("%")[0]) for part in page.split("var(--bar) ")[1:]]
+    assert drawn == (100 * shares).round().astype(int).ravel().tolist()
+    assert len(read.addresses) == 24

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wrn.architecture import describe
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError
 from wrn.network_comparison import compare, network_named
@@ -44,3 +45,17 @@ def test_other_names_are_refused(name):
 def test_a_depth_that_no_network_has_is_refused():
     with pytest.raises(ConfigError, match="17"):
         network_named("WRN-17-2")
+
+
+@pytest.mark.parametrize(
+    ("label", "figure"),
+    [
+        ("Multiply-adds of an image", "multiply_adds"),
+        ("Weight file", "weight_bytes"),
+        ("Values kept of an image in training", "kept_values"),
+    ],
+)
+def test_each_row_compares_what_it_says(label, figure):
+    (row,) = (row for row in compare(SMALL, LARGE) if row.label == label)
+    small, large = (getattr(describe(each), figure) for each in (SMALL, LARGE))
+    assert row.ratio == large / small

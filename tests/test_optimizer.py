@@ -79,10 +79,12 @@ def test_steps_equal_keras_2s(momentum, weights, gradients):
     assert (np.abs(torchs - expected).max() > 0.01) == (momentum > 0)
 
 
-def test_only_kernels_decay_where_asked():
+@pytest.mark.parametrize("decayed", ["all weights", "kernels"])
+def test_what_decays(decayed):
+    """By the paper every weight does, biases and batch-norm parameters too."""
     model = build_model(ModelConfig(depth=10, widen_factor=1))
     sgd = build_optimizer(
-        TrainConfig(weight_decay=0.5, decayed="kernels", learning_rate=0.1)
+        TrainConfig(weight_decay=0.5, decayed=decayed, learning_rate=0.1)
     )
     variables = model.trainable_variables
     for variable in variables:
@@ -91,8 +93,8 @@ def test_only_kernels_decay_where_asked():
     sgd.apply([keras.ops.zeros(variable.shape) for variable in variables], variables)
     for variable in variables:
         # Nesterov's first step is 1.9 gradients long.
-        kernel = len(variable.shape) > 1
-        expected = 1 - 0.1 * 1.9 * 0.5 if kernel else 1.0
+        decays = decayed == "all weights" or len(variable.shape) > 1
+        expected = 1 - 0.1 * 1.9 * 0.5 if decays else 1.0
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
     assert sum(len(variable.shape) == 1 for variable in variables) == 7 * 2 + 1
 

@@ -11,10 +11,15 @@ from wrn.preprocessing import (
     GcnZca,
     KerasZca,
     MeanStd,
+    PerPixel,
     fit_preprocessing,
     read_preprocessing,
 )
-from wrn.preprocessing.zca import normalize_contrast
+from wrn.preprocessing.zca import (
+    GCN_ZCA_REGULARIZER,
+    KERAS_ZCA_REGULARIZER,
+    normalize_contrast,
+)
 
 
 def smooth_images(random, count):
@@ -224,6 +229,7 @@ def test_tampered_statistics_are_refused(stored):
         ({"matrix": np.zeros((3, 3), np.float32)}, "3072x3072.*Received: 3x3"),
         ({"matrix": np.tri(3072, dtype=np.float32)}, "must be symmetric"),
         ({"matrix": 3e38 * np.eye(3072, dtype=np.float32)}, r"entries up to 3\.162"),
+        ({"matrix": -3e38 * np.eye(3072, dtype=np.float32)}, r"entries up to 3\.162"),
     ],
 )
 def test_missing_or_impossible_arrays_are_refused(changes, message, random):
@@ -231,3 +237,29 @@ def test_missing_or_impossible_arrays_are_refused(changes, message, random):
     arrays = {name: array for name, array in arrays.items() if array is not None}
     with pytest.raises(WeightsError, match=message):
         read_preprocessing({"kind": "gcn-zca"}, arrays)
+
+
+def test_regularizers_are_the_sources():
+    """Pylearn2's in the authors' version 1 of the paper, and ImageDataGenerator's."""
+    assert (GCN_ZCA_REGULARIZER, KERAS_ZCA_REGULARIZER) == (0.1, 1e-6)
+
+
+def test_a_strong_whitening_of_ones_own_is_read_again():
+    """Entries go up to one by the root of the regularizer: 1,000 for Keras's."""
+    channels = MeanStd(mean=(120.0, 125.0, 130.0), std=(60.0, 61.0, 62.0))
+    matrix = 900 * np.eye(3072, dtype=np.float32)
+    strong = KerasZca(channels=channels, matrix=matrix)
+    again = read_preprocessing(strong.to_dict(), strong.arrays())
+    np.testing.assert_array_equal(again.matrix, matrix)
+
+
+def test_pixels_that_hardly_differ():
+    images = np.full((50, 32, 32, 3), 7, np.uint8)
+    images[0] = 8
+    found = PerPixel.fit(images)
+    np.testing.assert_allclose(found.std, images.std(axis=0), rtol=1e-5)
+    ones = np.ones((32, 32, 3), np.float32)
+    nothing = ones.copy()
+    nothing[3, 4, 2] = 0
+    with pytest.raises(WeightsError, match="above 0"):
+        read_preprocessing({"kind": "per-pixel"}, {"mean": ones, "std": nothing})

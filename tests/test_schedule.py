@@ -9,6 +9,7 @@ from wrn.schedule import (
     image_growth,
     image_size,
     learning_rate,
+    mixes,
 )
 
 
@@ -90,3 +91,24 @@ def test_a_late_average_begins_after_its_share_of_the_steps():
     late = TrainConfig(epochs=20, averaging=0.9, averaging_from=0.75)
     assert averaging_start(late, 390) == 15 * 390
     assert averaging_start(late.replace(averaging=0.0), 390) == 0
+
+
+def test_shares_that_floats_miss():
+    assert 0.55 * 100 > 55
+    assert 0.29 * 100 < 29
+    assert drop_epochs(TrainConfig(epochs=100, milestones=(0.55,))) == [55]
+    late = TrainConfig(epochs=100, averaging=0.9, averaging_from=0.29)
+    assert averaging_start(late, 1) == 29
+    growing = TrainConfig(epochs=100, first_size=16, full_size_from=0.55)
+    assert [image_size(growing, epoch) for epoch in (54, 55)] == [28, 32]
+    mixed = TrainConfig(epochs=100, mixup=0.2, mixup_until=0.55)
+    assert [mixes(mixed, step, 1) for step in (54, 55)] == [True, False]
+    thirds = TrainConfig(epochs=10, first_size=16, full_size_from=2 / 3)
+    sizes = [image_size(thirds, epoch) for epoch in range(10)]
+    assert sizes == [16, 16, 20, 20, 24, 28, 28, 32, 32, 32]
+
+
+def test_one_cycle_without_warm_up_begins_at_its_peak():
+    train = TrainConfig(epochs=2, schedule="one-cycle", learning_rate=0.2, warmup=0.0)
+    rates = [learning_rate(train, step, 5) for step in (0, 9)]
+    assert rates == pytest.approx([0.2, 0.02])

@@ -137,7 +137,9 @@ def test_both_gradients_of_a_sharpness_step_see_the_same(dataset, monkeypatch):
         np.testing.assert_allclose(sharp, plain, atol=2e-3 * scale)
 
 
-def test_statistics_of_an_average_are_of_augmented_images(dataset, monkeypatch):
+def test_statistics_of_an_average_are_of_all_images_each_batch_drawn_anew(
+    dataset, monkeypatch
+):
     config = small()
     data = DataConfig(crop_padding=2, cutout=6)
     config = dataclasses.replace(config, data=data)
@@ -163,3 +165,48 @@ def test_the_order_follows_from_the_seed():
     orders = [image_order(seed, 0, 200, 200) for seed in (0, 1)]
     assert (orders[0] != orders[1]).any()
     assert step_seed(0, ORDER, 1) != step_seed(0, AUGMENTATION, 1)
+
+
+def test_statistics_of_an_average_are_of_the_images_that_are_trained_on(
+    dataset, monkeypatch
+):
+    given = []
+    monkeypatch.setattr(
+        module, "BatchStatistics", lambda *args, **kwargs: given.append((args, kwargs))
+    )
+    config = small(averaging=0.9, averaging_from=0.5, precision="bfloat16")
+    config = dataclasses.replace(config, data=DataConfig(validation=100))
+    session = Session(config, dataset, choose("bfloat16", "cpu"))
+    (((_, images, fitted), options),) = given
+    assert images is session.split.train.images
+    assert fitted is session.preprocessing
+    assert options == {"policy": "mixed_bfloat16", "batch_size": 40}
+
+
+def test_each_replica_draws_its_own_dropout_for_its_share(dataset, monkeypatch):
+    session = Session(small(), dataset, choose("float32", "cpu"))
+    session._learn = lambda batch, targets, seed, mixed: (targets, seed)
+    strategy = SimpleNamespace(num_replicas_in_sync=2)
+    session.devices = SimpleNamespace(strategy=strategy)
+    seeds = tf.constant([[1, 2], [3, 4]])
+    found = []
+    for replica in range(2):
+        context = SimpleNamespace(replica_id_in_sync_group=replica)
+        monkeypatch.setattr(tf.distribute, "get_replica_context", lambda c=context: c)
+        step = session._replica_step(
+            tf.range(40), seeds, session._images, session._labels, 32
+        )
+        found.append(step)
+    (first, one), (second, other) = found
+    labels = np.concatenate([first, second])
+    np.testing.assert_array_equal(labels, dataset.train.labels[:40])
+    assert (one != other).numpy().any()
+
+
+def test_no_seed_repeats_another_ones_orders():
+    drawn = {
+        image_order(seed, epoch, 50, 50).tobytes()
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert len(drawn) == 9

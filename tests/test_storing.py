@@ -1,6 +1,7 @@
 """Keeping a run's weights in `models/`."""
 
 import dataclasses
+import hashlib
 import shutil
 
 import numpy as np
@@ -49,6 +50,11 @@ def test_the_card_tells_what_the_file_does(run, tmp_path):
         loaded = load_weights(kept.path)
         again = evaluate(loaded.classifier, test.images, test.labels, flip=flip)
         assert again.accuracy == accuracy
+        if not flip:
+            measured = [*again.interval], again.loss, len(test)
+            assert (card["interval"], card["loss"], card["images"]) == measured
+    assert card["sha256"] == hashlib.sha256(kept.path.read_bytes()).hexdigest()
+    assert card["seconds"] == run.status().seconds > 0
     # The last weights, not the best.
     assert card["curve"] == [
         [record["train_accuracy"], record["test_accuracy"]]

@@ -353,7 +353,7 @@ def test_seeds_of_steps_and_streams_differ():
     assert len(seeds) == 2 * 2 * 500
 
 
-def test_weight_decay_reaches_every_weight(store, dataset):
+def test_weight_decay_reaches_the_batch_norm_scales(store, dataset):
     """With a huge decay and no learning from images, all weights shrink alike."""
     config = small(epochs=1, weight_decay=1.0, momentum=0.0, learning_rate=0.5)
     config = dataclasses.replace(

@@ -73,3 +73,26 @@ def test_only_a_narrow_network_differs_by_its_projections():
     assert differences(wiring, 2) == ()
     (sentence,) = differences(wiring, 1)
     assert "all groups have a projection" in sentence
+
+
+def test_epsilon_and_momentum_are_the_programs():
+    found = {name: (each.epsilon, each.momentum) for name, each in FAMILIES.items()}
+    assert found == {
+        "authors": (1e-5, 0.9),
+        "asmith26": (1e-3, 0.99),
+        "titu1994": (1e-5, 0.1),
+        "titu1994-2017": (1e-5, 0.1),
+        "edward2-v1": (1e-5, 0.9),
+        "edward2-v2": (1e-5, 0.9),
+        "keras-contrib": (1e-3, 0.99),
+        "chris4540": (1e-3, 0.99),
+    }
+
+
+def test_pools_widen_the_receptive_field():
+    """By hand: a 2x2 maximum adds a jump and doubles it, the last 8x8 seven jumps."""
+    config = ModelConfig(depth=10, widen_factor=1)
+    layers = describe(config, FAMILIES["keras-contrib"]).by_name
+    assert layers["group2_pool"].receptive_field == 8
+    assert layers["group3_block1_add"].receptive_field == 34
+    assert layers["pool"].receptive_field == 34 + 7 * 4

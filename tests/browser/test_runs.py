@@ -124,7 +124,7 @@ def test_runs_are_compared(runs, page):
     expect(compared).to_be_visible()
     settled(page)
     # On a narrow screen, too, and on a wide one again, where they stand in fewer rows,
-    # the names of the runs stand right above the first title.
+    # the names of the runs stand right below the axis, where no tools are.
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function(
@@ -132,10 +132,10 @@ def test_runs_are_compared(runs, page):
                 const chart = document.querySelector(
                     `[role=figure][aria-label$="${name}"]`);
                 // Neither is there while the chart is drawn anew.
-                const [legend, title] = [".legend", ".annotation"].map(
+                const [legend, title] = [".legend", ".xtitle"].map(
                     each => chart?.querySelector(each)?.getBoundingClientRect());
                 return legend && title && (legend.width > 390) == (width > 390)
-                    && legend.bottom <= title.top && legend.bottom > title.top - 20;
+                    && legend.top >= title.bottom && legend.top < title.bottom + 20;
             }""",
             arg=[f"by epoch of {drawn}", width],
             timeout=20_000,

@@ -67,3 +67,12 @@ def test_what_is_not_told_is_not_compared(dataset):
 @pytest.mark.parametrize("pixels", [None, 3, "no hex", "00", "", ["00"]])
 def test_what_is_no_sample_of_pixels_is_of_other_images(dataset, pixels):
     assert not dataset.is_of({**dataset.identity, "pixels": pixels})
+
+
+def test_images_are_compared_all_over():
+    dataset = load_cached("synthetic")
+    images = dataset.train.images.copy()
+    half = len(images) // 2
+    images[half:] = 255 - images[half:]
+    other = replace(dataset, train=replace(dataset.train, images=images))
+    assert not dataset.is_of(other.identity)

@@ -323,3 +323,63 @@ def test_the_real_images():
         assert found == pytest.approx(mean, abs=0.1)
         spread = np.sqrt(share @ (levels - found) ** 2)
         assert spread == pytest.approx(std, abs=0.6)
+
+
+def test_other_classes_are_not_cifar10_whatever_their_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "CIFAR10_IMAGES", (20, 10))
+    image = encode(pictures(1)[0])
+    for name, labels in (("train", [*range(10)] * 2), ("test", [*range(10)])):
+        shard = tmp_path / f"{name}-0.parquet"
+        write_shard(shard, [image] * len(labels), labels, names="abcdefghij")
+    assert load(str(tmp_path)).name == "Images in Parquet"
+
+
+def test_one_shard_of_jpegs_is_enough_to_say_so(tmp_path):
+    write_parquet(tmp_path)
+    jpegs = [encode(image, "JPEG") for image in pictures(2)]
+    write_shard(tmp_path / "train-00001-of-00002.parquet", jpegs, [4, 5])
+    assert load(str(tmp_path)).name == "CIFAR-10 (JPEG)"
+
+
+def test_shards_that_name_classes_otherwise_are_refused(tmp_path):
+    for name, names in (("train", "ab"), ("test", "ba")):
+        image = encode(pictures(1)[0])
+        write_shard(tmp_path / f"{name}-0.parquet", [image], [0], names=names)
+    assert "must agree on the class names" in refusal(tmp_path)
+
+
+def test_a_hundred_classes(tmp_path):
+    names = [f"kind {number}" for number in range(100)]
+    for name in ("train", "test"):
+        image = encode(pictures(1)[0])
+        write_shard(tmp_path / f"{name}-0.parquet", [image], [99], names=names)
+    assert load(str(tmp_path)).class_names == tuple(names)
+
+
+@pytest.mark.parametrize("kind", ["large", "view", "dictionary"])
+def test_bytes_of_every_kind(tmp_path, kind):
+    (image,) = pictures(1)
+    write_parquet(tmp_path)
+    values = pa.array([encode(image)], pa.binary())
+    if kind == "dictionary":
+        values = values.dictionary_encode()
+    else:
+        values = values.cast(pa.large_binary() if kind == "large" else pa.binary_view())
+    rows = pa.StructArray.from_arrays([values], ["bytes"])
+    table = pa.table({"img": rows, "label": [3]})
+    pq.write_table(table, tmp_path / "test-00000-of-00001.parquet")
+    np.testing.assert_array_equal(load(str(tmp_path)).test.images, [image])
+
+
+@pytest.mark.parametrize("label", [1.0, "1"])
+def test_labels_of_another_kind_are_refused(tmp_path, label):
+    write_parquet(tmp_path)
+    image = {"bytes": encode(pictures(1)[0])}
+    rows = pa.array([image], pa.struct({"bytes": pa.binary()}))
+    table = pa.table({"img": rows, "label": [label]})
+    pq.write_table(table, tmp_path / "test-00000-of-00001.parquet")
+    assert "label must be a whole number" in refusal(tmp_path)
+
+
+def test_the_size_of_a_jpeg_is_read_without_decoding():
+    assert parquet._jpeg_size(encode(pictures(1)[0], "JPEG")) == (32, 32)
