@@ -17,10 +17,13 @@ LOGO = str(Path(__file__).parent / "assets" / "logo.svg")
 #:
 #: Where nothing can hover, the tool bar of a table is always there: it hangs above the
 #: table, and needs room of its own to cover nothing that is to be touched.
+#:
+#: On paper the menu would lie over the title.
 _STYLE = """<style>
 [data-testid="stBaseButton-primary"]:not(:disabled),
 [data-testid="stMultiSelect"] span[title] { color: light-dark(#ffffff, #11161f); }
 @media (hover: none) { [data-testid="stDataFrame"] { margin-top: 2.25rem; } }
+@media print { [data-testid="stHeader"] { display: none; } }
 </style>"""
 
 

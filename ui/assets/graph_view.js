@@ -46,6 +46,8 @@ class View {
         "n and p select the next and the previous node, Escape selects none.",
     );
     this.svg.setAttribute("aria-label", graph.description);
+    // Of whole groups there is nothing to explain.
+    this.legend.hidden = !graph.frames.some((frame) => frame.id === "group1");
     this.svg.querySelector("defs").replaceChildren(arrow("main"), arrow("shortcut"), dot());
     this.content = element("g", {}, [
       ...graph.frames.map(drawFrame),
@@ -120,15 +122,6 @@ class View {
     this.y = Math.min(Math.max(this.y, -h / 2), this.graph.height - h / 2);
     this.svg.setAttribute("viewBox", `${this.x} ${this.y} ${w} ${h}`);
     this.svg.classList.toggle("zoomed", !this.fitted);
-    this.placeLegend();
-  }
-
-  // The legend stands below the stem while there is room for it.
-  placeLegend() {
-    const group = this.graph.frames.find((frame) => frame.id === "group1");
-    const room = group ? (group.x - this.x) * this.scale : 0;
-    const wanted = this.legend.offsetLeft + this.legend.offsetWidth;
-    this.legend.classList.toggle("away", !this.fitted || room < wanted);
   }
 
   // Selection.
