@@ -21,6 +21,7 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## start the dashboard in the browser
+	@mkdir -p static  # Streamlit warns where it is missing; Plotly goes there
 	@$(BIN)/python -m streamlit run dashboard.py
 
 test: $(VENV)/dev.stamp  ## lint, types and the tests, a real browser included
@@ -50,7 +51,7 @@ format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 	$(BIN)/ruff format
 
 clean:  ## remove what can be made again, .venv included; never runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache test-artifacts static/*
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache static test-artifacts
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Programs of the tests: Debian's as root, else Chromium as Playwright brings it. That
