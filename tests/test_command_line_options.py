@@ -160,7 +160,13 @@ def test_a_file_is_diagnosed_and_converted_as_asked(
 
     def convert(*given):
         converted.append(given)
-        return {"name": "x", "written": str(given[1]), "notes": ["a note"]}
+        return {
+            "name": "x",
+            "written": str(given[1]),
+            "notes": ["a note"],
+            "assumed": ["statistics"],
+            "alternatives": [],
+        }
 
     monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
     monkeypatch.setattr("wrn.diagnosis.diagnose", diagnose)
@@ -170,7 +176,10 @@ def test_a_file_is_diagnosed_and_converted_as_asked(
     assert main([*words, "--quiet"]) == 0
     assert diagnosed == asked * [(path, dataset)]
     assert converted == [(path, new, found if asked else None)]
-    assert capsys.readouterr().out == f"x: written to {new}\n- a note\n"
+    hint = "" if asked else "- What the file leaves open was assumed; --diagnose finds"
+    told = capsys.readouterr().out
+    assert told.startswith(f"x: written to {new}\n- a note\n{hint}")
+    assert ("--diagnose" in told) == (not asked)
 
 
 def test_inspect_tells_each_layer_and_its_shapes(capsys):

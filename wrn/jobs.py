@@ -107,6 +107,7 @@ class Job:
 
     def execute(self) -> None:
         """Carry the job out. Never raises: the status tells."""
+        failed: Status | None = None
         try:
             # TensorFlow takes seconds to import, and only the worker needs it.
             from wrn.execution import Execution
@@ -118,11 +119,11 @@ class Job:
             if self._execution is None:
                 # Nobody else could tell: not even the session could be made.
                 told = explain(error)
-                self.status = replace(
+                failed = replace(
                     self.status, state="failed", error=told.cause, advice=told.advice
                 )
         finally:
-            self._settle()
+            self._settle(failed)
 
     def _gate(self) -> bool:
         """Block while paused; say whether to stop."""
@@ -133,9 +134,9 @@ class Job:
                 self._execution.change(state="running")
         return self.stopping
 
-    def _settle(self) -> None:
-        """Leave a final status behind, and the run to others."""
-        status = self.snapshot().status
+    def _settle(self, status: Status | None = None) -> None:
+        """Leave a final status behind, first in the folder, and the run to others."""
+        status = status or self.snapshot().status
         if self._closing and status.state not in ("finished", "failed"):
             status = replace(status, state="interrupted")
         elif status.state in LIVE_STATES:
