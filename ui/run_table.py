@@ -210,7 +210,7 @@ def _width(names: Sequence[str]) -> int:
 
     The table alone would leave out the few that are longer than the others.
     """
-    return min(360, 24 + 8 * max(map(len, names)))
+    return min(360, 24 + 7 * max(map(len, names)))
 
 
 def _percentage(fraction: float | None) -> float | None:
