@@ -165,7 +165,7 @@ def test_a_file_is_diagnosed_and_converted_as_asked(
             "written": str(given[1]),
             "notes": ["a note"],
             "assumed": ["statistics"],
-            "alternatives": [],
+            "certain": True,
         }
 
     monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)

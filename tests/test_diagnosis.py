@@ -105,12 +105,13 @@ def test_what_was_found_out_is_written_with_the_converted_file(trained, tmp_path
     assert found.inferred["colours"] == "BGR"
     new = tmp_path / "new.weights.h5"
     report = convert(path, new, found)
-    assert report["inferred"] == found.inferred
+    assert report["inferred"] == found.found_out
     assert report["notes"] == list(found.loaded.notes)
     # It leaves nothing open and needs no diagnosis to be as good.
     assert diagnose(new, dataset) is None
     written = load_weights(new, "float32")
-    assert written.metadata["inferred"] == found.inferred
+    assert written.metadata["inferred"] == found.found_out
+    assert found.found_out.items() <= found.inferred.items()
     images = dataset.test.images
     np.testing.assert_allclose(
         written.classifier.logits(images),
@@ -143,6 +144,12 @@ def test_a_converted_file_tells_what_was_assumed(trained, tmp_path):
         for notes in (weights.inspect(written)["notes"], found.loaded.notes):
             (note,) = (note for note in notes if "assumed that" in note)
             assert "its statistics were variances; `convert --diagnose`" in note
+    # What the second of them could not try it has not found out.
+    again = diagnose(new, dataset, "float32")
+    third = tmp_path / "third.weights.h5"
+    found_out = convert(new, third, again)["inferred"]
+    assert "preprocessing" in found_out
+    assert not {"kernels", "statistics"} & found_out.keys()
 
 
 @pytest.mark.parametrize("channels_first", [False, True])

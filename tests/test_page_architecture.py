@@ -126,11 +126,14 @@ def test_url_sets_the_network(page):
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("depth", "17", "Depth must be 6n + 4"),
-        ("depth", "x", "Depth must be a whole number"),
+        ("depth", "17", "Depth must be one of 10, 16, 22"),
+        ("depth", "028", "Depth must be one of"),
+        ("depth", "x", "Depth must be one of"),
         ("widen_factor", "1e9", "Widen factor must be a whole number, 1 to 20"),
         ("widen_factor", "0", "Widen factor must be a whole number, 1 to 20"),
-        ("dropout", "nan", "Dropout must be"),
+        ("widen_factor", "2.5", "Widen factor must be a whole number, 1 to 20"),
+        ("dropout", "nan", "Dropout must be a number, 0 to 0.95"),
+        ("dropout", "0.97", "Dropout must be a number, 0 to 0.95"),
     ],
 )
 def test_url_that_makes_no_sense_is_told(page, name, value, told):
@@ -142,6 +145,15 @@ def test_url_that_makes_no_sense_is_told(page, name, value, told):
     words = warning.value.replace("\\", "")
     assert told in words
     assert value in words
+
+
+def test_url_may_write_numbers_as_it_likes(page):
+    page.query_params["widen_factor"] = "1e1"
+    page.query_params["dropout"] = ".30"
+    page.run()
+    assert not page.warning
+    assert metrics(page)["Network"] == "WRN-16-10"
+    assert page.slider(key="dropout").value == 0.3
 
 
 def test_a_published_network_sets_the_controls(page):

@@ -229,6 +229,13 @@ def test_the_last_weights_of_a_run_are_evaluated_from_its_page(page, monkeypatch
     assert opened == [("pages/evaluate.py", {"weights": "first/last"})]
     # On the images that it was trained on: of others it need not know anything.
     assert page.session_state["evaluate_source"] == "synthetic"
+    # Where they are gone, on whatever is usual.
+    run = RunStore().open("first")
+    gone = dataclasses.replace(run.config(), data=DataConfig(source="gone"))
+    run.write_file("config.json", gone.to_json().encode())
+    page.run()
+    page.button(key="evaluate_run").click().run()
+    assert page.session_state["evaluate_source"] == "synthetic"
     RunStore().open("first").last_weights.unlink()
     page.run()
     assert page.button(key="evaluate_run").disabled

@@ -215,6 +215,16 @@ def test_who_comes_with_settings_finds_the_form_unfolded(page, training):
     assert form_is_open(page)
 
 
+def test_who_is_told_of_a_refused_address_finds_the_form_unfolded(page, training):
+    page.run()
+    start(page, training)
+    assert not form_is_open(page)
+    page.query_params["depth"] = "17"
+    page.run()
+    assert form_is_open(page)
+    assert "Depth must be one of" in page.warning[0].value
+
+
 def test_failure_is_said_in_words(page, training):
     training.fail = MemoryError()
     page.run()

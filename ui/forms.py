@@ -1,6 +1,8 @@
 """Forms made from the config classes, which hold the bounds and the help texts."""
 
+import math
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -37,8 +39,8 @@ def model_form() -> ModelConfig:
         option for option in options(ModelConfig) if option.name != "classes"
     )
     network_keys = (state.DEPTH, state.WIDEN_FACTOR, state.DROPOUT)
-    for option in (depth, widen_factor, dropout):
-        _tell_refused(option, st.query_params.get(option.name))
+    for sentence in refused_in_address():
+        st.warning(sentence)
     bring_back(*network_keys)
     first, left, middle, right = st.columns([3, 4, 4, 4], gap="medium")
     network = ModelConfig(
@@ -77,17 +79,40 @@ def model_form() -> ModelConfig:
     return network
 
 
-def _tell_refused(option: Option, text: str | None) -> None:
-    """Tell of a setting in the address that none may have; the form shows its own."""
-    if text is None:
-        return
+def refused_in_address() -> list[str]:
+    """Tell which parameters of the network in the address none may have.
+
+    The widgets, which take them, begin at their own values then.
+    """
+    sentences = []
+    for option in options(ModelConfig):
+        text = st.query_params.get(option.name)
+        offered = _offered(option)
+        if text is not None and not _takes(offered, text):
+            must = f"{option.label} must be {expectation(offered)}"
+            sentences.append(literal(f"{must}. Received: {text[:40]!r}"))
+    return sentences
+
+
+def _offered(option: Option) -> Option:
+    """Return an option of the network with the range that its widget has."""
+    if option.name == state.DEPTH:
+        return replace(option, choices=DEPTHS)
+    if option.name == state.DROPOUT:
+        return replace(option, maximum=MOST_DROPOUT)
+    return option
+
+
+def _takes(option: Option, text: str) -> bool:
+    """Whether the widget of an option takes a text of the address."""
+    if option.choices:
+        return text in map(str, option.choices)
     try:
-        ModelConfig(**{option.name: option.type(text)})
-    except ConfigError as error:
-        st.warning(refusal(error))
+        number = float(text)
     except ValueError:
-        must = f"{option.label} must be {expectation(option)}"
-        st.warning(literal(f"{must}. Received: {text[:40]!r}"))
+        return False
+    whole = option.type is not int or number.is_integer()
+    return whole and (option.minimum or 0) <= number <= (option.maximum or math.inf)
 
 
 def _preset(network: ModelConfig) -> None:

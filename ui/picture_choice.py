@@ -76,8 +76,8 @@ def _own_picture() -> Picture | None:
         "Pictures",
         [kind.lower() for kind in (*FORMATS, "jpg", "tif")],
         accept_multiple_files=True,
-        # In mebibytes.
-        max_upload_size=MAX_PICTURE_BYTES // 2**20,
+        # In mebibytes; what is a little larger is refused when it is read.
+        max_upload_size=-(-MAX_PICTURE_BYTES // 2**20),
         help="Any size. The square in the middle is what the network sees, in 32 by 32 "
         "pixels. Nothing leaves this machine.",
         key=state.PICTURE_FILES,

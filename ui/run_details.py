@@ -12,6 +12,7 @@ from ui.address import open_page
 from ui.run_view import moment
 from ui.text import literal, percent, refusal
 from wrn.config import RunConfig
+from wrn.data import is_at_hand
 from wrn.errors import RunError
 from wrn.runs import Run, figure
 
@@ -37,7 +38,8 @@ def evaluate_button(run: Run) -> None:
         key="evaluate_run",
     ):
         # On images that it knows nothing of its accuracy would say nothing.
-        st.session_state[state.EVALUATE_SOURCE] = run.config().data.source
+        if is_at_hand(source := run.config().data.source):
+            st.session_state[state.EVALUATE_SOURCE] = source
         open_page("pages/evaluate.py", {state.WEIGHTS: f"{run.name}/last"})
 
 

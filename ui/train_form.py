@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui import state
 from ui.charts import schedule_curve
-from ui.forms import AnyConfig, config_form, model_form
+from ui.forms import AnyConfig, config_form, model_form, refused_in_address
 from ui.images_choice import choose_source
 from ui.live_chart import live_chart
 from ui.samples_view import samples
@@ -124,8 +124,9 @@ def _recipe() -> Recipe:
 def acknowledge(jobs: JobManager) -> None:
     """Unfold the form where nothing is trained, fold it at a start; tell of the queue.
 
-    Who comes with settings from another page finds it unfolded, too. It is decided on
-    arrival and at a start: a training that ends leaves the page alone.
+    Who comes with settings from another page finds it unfolded, too, and who is to be
+    told of refused ones. It is decided on arrival and at a start: a training that ends
+    leaves the page alone.
     """
     name, waits = st.session_state.pop(state.SUBMITTED, ("", False))
     if name:
@@ -133,7 +134,7 @@ def acknowledge(jobs: JobManager) -> None:
     if waits:
         st.toast(f"{literal(name)} was added to the queue.")
     visit = st.session_state[state.VISIT]
-    asked = st.session_state.pop(state.FORM_ASKED, False)
+    asked = st.session_state.pop(state.FORM_ASKED, False) or bool(refused_in_address())
     arrived = asked or st.session_state.get(state.FORM_VISIT) != visit
     if arrived or (name and not waits):
         st.session_state[state.FORM] = asked or not jobs.live()

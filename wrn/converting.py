@@ -47,7 +47,7 @@ def convert(
             preprocessing.to_dict(),
             preprocessing.arrays(),
         )
-        metadata["inferred"] = diagnosis.inferred
+        metadata["inferred"] = diagnosis.found_out
     else:
         found = weights.recognize(file)
         if found.assumed:

@@ -83,6 +83,16 @@ class Diagnosis:
         return self.trials[0].combination.words
 
     @property
+    def found_out(self) -> dict[str, str]:
+        """The same of what was tried in more than one way."""
+        tried = [trial.combination.words for trial in self.trials]
+        return {
+            name: word
+            for name, word in self.inferred.items()
+            if any(words[name] != word for words in tried)
+        }
+
+    @property
     def understood(self) -> Recognized:
         """What the file holds, read as the winner does, for red, green, blue."""
         return for_rgb(self.trials[0].combination)

@@ -159,15 +159,20 @@ def test_a_network_inside_another_model_of_keras_1(path):
     assert_holds(recognized(path), layers)
 
 
-def test_optimizers_of_models_inside_are_left_out(path):
-    """A model that was compiled keeps its optimizer, wherever it stands."""
+@pytest.mark.parametrize("members", ["layers", "own_name"])
+def test_optimizers_of_models_inside_are_left_out(path, members):
+    """A model that was compiled keeps its optimizer, wherever it stands.
+
+    A class of one's own calls what it holds as it likes.
+    """
     layers = samples.wide_resnet(10, 2)
     samples.write_weights_h5(path, layers, optimizer=True)
     with h5py.File(path, "a") as file:
         inner = file.create_group("within/functional")
-        file.move("layers", "within/functional/layers")
+        file.move("layers", f"within/functional/{members}")
         file.move("optimizer", "within/functional/optimizer")
-        inner["metrics/vars/0"] = np.int64(1)
+        if members == "layers":
+            inner["metrics/vars/0"] = np.int64(1)
         file.move("within", "layers")
     assert_holds(recognized(path), layers)
 

@@ -74,7 +74,8 @@ def _convert(arguments: argparse.Namespace) -> int:
         print(f"{report['name']}: written to {report['written']}")
         for note in report["notes"]:
             print(f"- {note}")
-        if diagnosis is None and (report["assumed"] or report["alternatives"]):
+        open_still = report["assumed"] or not report["certain"]
+        if open_still and not arguments.diagnose:
             print("- What the file leaves open was assumed; --diagnose finds it out.")
     return 0
 

@@ -21,6 +21,7 @@ from wrn.data.dataset import (
 )
 from wrn.data.sources import (
     count_images,
+    is_at_hand,
     is_loaded,
     load,
     load_cached,
@@ -35,6 +36,7 @@ __all__ = [
     "Images",
     "Split",
     "count_images",
+    "is_at_hand",
     "is_loaded",
     "load",
     "load_cached",

@@ -129,6 +129,13 @@ def needs_download(source: str) -> bool:
     return source == "cifar10" and not download.has_copy()
 
 
+def is_at_hand(source: str) -> bool:
+    """Whether the source is on this machine, as far as its name tells."""
+    if source in ("cifar10", "synthetic"):
+        return not needs_download(source)
+    return os.path.exists(os.path.expanduser(source))
+
+
 def _load(source: str, on_progress: OnProgress) -> Dataset:
     if source == "cifar10":
         return download.cifar10(source, on_progress)

@@ -69,11 +69,11 @@ def to_dot(architecture: Architecture, level: str) -> str:
     )
     holders: dict[str | None, Any] = {None: dot}
     for part in shown.parts.values():
-        # On two lines: arrows run through the middle.
-        title = f"{part.title}\n{part.note}".strip()
+        # On two lines at the left: arrows run through the middle.
+        title = "".join(f"{line}\n" for line in (part.title, part.note) if line)
         holders[part.id] = pydot.Cluster(
             part.id,
-            label=_quoted(title),
+            label=_quoted(title).replace("\\n", "\\l"),
             fontname=_quoted(_FONT),
             labeljust="l",
             style=_quoted("rounded"),

@@ -203,7 +203,9 @@ def _read_legacy(
     prefix = f"{root}/" if root else ""
     attributes = found.attributes[root]
     layers: list[FileLayer] = []
-    described = [layer.name for layer in described_layers(config)]
+    places: dict[str, int] = {}
+    for described in described_layers(config):
+        places.setdefault(described.name, len(places))
     _check_listed_once("layer", attributes["layer_names"])
     for layer in attributes["layer_names"]:
         group = prefix + layer
@@ -223,8 +225,8 @@ def _read_legacy(
         nested = list(_split_nested(found, layer, group, names))
         # Within a model weights that are not trained come last, and with them the
         # layers that have no others. Its description tells their places.
-        if all(each.name in described for each in nested):
-            nested.sort(key=lambda each: described.index(each.name))
+        if all(each.name in places for each in nested):
+            nested.sort(key=lambda each: places[each.name])
         layers.extend(nested)
     # Keras 1 records its version beside the model's description.
     version = _first(attributes, "keras_version") or _first(

@@ -159,7 +159,7 @@ def settled_before(metadata: Mapping[str, Any]) -> tuple[str, ...]:
         told.append(
             "This file was made of another program's, of which it was assumed that "
             + ", ".join(ASSUMPTIONS[key][1] for key in known)
-            + "; `convert --diagnose` would have found it out."
+            + "; `convert --diagnose` may find it out."
         )
     found = metadata.get("inferred")
     if isinstance(found, dict) and found:
