@@ -234,7 +234,7 @@ def test_runs_are_compared(tmp_path, capsys):
     arguments = ["runs", "--runs-folder", str(store.root), "--compare", "one", "two"]
     assert main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found == {"train.epochs": {"one": "3", "two": "4"}}
+    assert found == {"train.epochs": {"one": 3, "two": 4}}
     assert main([*arguments, "three"]) == 1
     assert "three" in capsys.readouterr().err
     for named in ("one", "one", "one"), ("one",):

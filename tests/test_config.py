@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from wrn.config import (
@@ -134,6 +135,22 @@ def test_depths_are_those_that_are_accepted():
         assert ModelConfig(depth=depth).blocks_per_group == (depth - 4) / 6
 
 
+def test_numbers_of_numpy_and_paths_are_taken(tmp_path):
+    """As a sweep in a notebook has them."""
+    train = TrainConfig(
+        learning_rate=np.logspace(-3, 0, 4)[0],
+        seed=np.arange(3)[1],
+        milestones=np.array([0.25, 0.5]),
+    )
+    found = (train.learning_rate, train.seed, train.milestones)
+    assert found == (0.001, 1, (0.25, 0.5))
+    assert [type(value) for value in found] == [float, int, tuple]
+    assert ModelConfig(depth=np.int64(16)).depth == 16
+    assert DataConfig(source=tmp_path).source == str(tmp_path)
+    with pytest.raises(ConfigError, match="whole number"):
+        ModelConfig(depth=np.float64(16.0))
+
+
 def test_differences_of_runs():
     plain = RunConfig(model=ModelConfig(depth=10, widen_factor=1))
     other = RunConfig(
@@ -143,10 +160,10 @@ def test_differences_of_runs():
         output=OutputConfig(checkpoints="last"),
     )
     assert differences({"a": plain, "b": other, "c": plain}) == {
-        "model.depth": {"a": "10", "b": "16", "c": "10"},
-        "data.flip": {"a": "true", "b": "false", "c": "true"},
-        "data.limit": {"a": "none", "b": "500", "c": "none"},
-        "train.milestones": {"a": "0.3, 0.6, 0.8", "b": "none", "c": "0.3, 0.6, 0.8"},
-        "train.initial_weights": {"a": "none", "b": "first.h5", "c": "none"},
+        "model.depth": {"a": 10, "b": 16, "c": 10},
+        "data.flip": {"a": True, "b": False, "c": True},
+        "data.limit": {"a": None, "b": 500, "c": None},
+        "train.milestones": {"a": (0.3, 0.6, 0.8), "b": (), "c": (0.3, 0.6, 0.8)},
+        "train.initial_weights": {"a": "", "b": "first.h5", "c": ""},
     }
     assert differences({"a": plain, "c": plain}) == {}

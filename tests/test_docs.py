@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from wrn.cli.arguments import flag_of
 from wrn.config import SECTIONS, options
+from wrn.runs import RunStore
 from wrn.wiring import FAMILIES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,6 +24,8 @@ def blocks(language):
     return [line for block in found for line in block.splitlines()]
 
 
+PYTHON = "\n".join(blocks("python"))
+
 COMMANDS = [line for line in blocks("console") if line.startswith("python -m wrn")]
 
 
@@ -31,10 +34,11 @@ COMMANDS = [line for line in blocks("console") if line.startswith("python -m wrn
 IN_TURN = """
 import shlex, sys
 from wrn import cli
-for command in sys.argv[1:]:
+for command in sys.argv[2:]:
     code = cli.main(shlex.split(command)[3:])
     if code:
         sys.exit(f"{command}: {code}")
+exec(sys.argv[1], {})
 """
 
 
@@ -52,7 +56,7 @@ def test_commands_run_in_their_order(tmp_path):
     # A picture to classify.
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     done = subprocess.run(
-        [sys.executable, "-c", IN_TURN, *COMMANDS],
+        [sys.executable, "-c", IN_TURN, PYTHON, *COMMANDS],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -61,6 +65,19 @@ def test_commands_run_in_their_order(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "converted.weights.h5").exists()
+    # What the program prints at last: ten classes of drawn pictures are soon known.
+    assert 0.1 <= float(done.stdout.split()[-1]) <= 1
+    _check_fields(RunStore(tmp_path / "runs"))
+
+
+def _check_fields(store):
+    """Compare what the guide tells of a run's files with a run's files."""
+    _, _, text = TRAINING.partition("## What programs read")
+    rows = re.findall(r"^\| (`.*?) \| .*? \| (.*) \|$", text, re.MULTILINE)
+    told = [set(re.findall(r"`(\w+)`", fields)) for _, fields in rows]
+    run = store.open("from-python")
+    found = [run.metrics("step")[0], run.metrics("epoch")[0], run.speed()[0]]
+    assert told[:3] == [set(record) for record in found]
 
 
 def test_make_targets_exist():

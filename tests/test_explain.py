@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wrn.config import ModelConfig
-from wrn.errors import ConfigError
+from wrn.errors import ConfigError, DataError
 from wrn.explain import (
     feature_maps,
     first_filters,
@@ -114,3 +114,13 @@ def test_a_layer_without_maps_is_refused(classifier):
 def test_a_picture_of_one_value_is_black():
     pictures = np.stack([np.zeros((4, 4)), np.full((4, 4), 7.0)]).astype(np.float32)
     np.testing.assert_array_equal(stretched(pictures), np.zeros((2, 4, 4)))
+
+
+def test_images_scaled_beforehand_are_refused(classifier):
+    image = np.full((32, 32, 3), 0.5, np.float32)
+    for ask in (
+        lambda: grad_cam(classifier, image, 0),
+        lambda: feature_maps(classifier, image, "conv1"),
+    ):
+        with pytest.raises(DataError, match="must be uint8, 0 to 255"):
+            ask()

@@ -2,7 +2,11 @@
 
 import errno
 import gc
+import os
 import shutil
+import subprocess
+import sys
+import textwrap
 import threading
 import weakref
 from dataclasses import replace
@@ -10,6 +14,7 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
+from tests.conftest import ROOT
 from tests.training_fakes import wait_for
 from ui.run_view import epochs_done
 from wrn import execution
@@ -431,3 +436,43 @@ def test_a_run_that_resumes_keeps_its_beginning_and_its_time(jobs, steps):
     status = jobs.store.open("old").status()
     assert status.created == 1e9
     assert status.seconds >= 3600
+
+
+@pytest.mark.slow
+def test_the_end_of_the_process_saves_what_is_trained(tmp_path):
+    """With real modules, each of which cleans up after itself at that end."""
+    program = """
+        import time
+        from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig
+        from wrn.config import TrainConfig
+        from wrn.jobs import manager
+        config = RunConfig(
+            model=ModelConfig(depth=10, widen_factor=1),
+            data=DataConfig(source="synthetic", limit=200),
+            train=TrainConfig(epochs=10_000, batch_size=20),
+            output=OutputConfig(save_plot=False),
+        )
+        jobs = manager()
+        jobs.submit(config, "long")
+        while not (jobs.snapshot("long").status.progress or {}).get("step"):
+            assert jobs.snapshot("long").live
+            time.sleep(0.05)
+    """
+    environment = os.environ | {"WRN_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env=environment,
+        check=True,
+        timeout=120,
+    )
+    run = RunStore(tmp_path).open("long")
+    assert (run.status().state, run.status().error) == ("interrupted", "")
+    assert run.last_weights.exists()
+
+
+def test_a_training_that_goes_on_after_a_kill_says_so_in_its_log(tmp_path, steps):
+    steps.finish.set()
+    run = RunStore(tmp_path).create(CONFIG, "killed")
+    run.write_status(replace(run.status(), state="running"))
+    execution.Execution(run).execute()
+    assert "interrupted; goes on" in run.log_tail(9)

@@ -16,18 +16,21 @@ SMALL, LARGE = (
 def test_figures_and_ratios():
     rows = {row.label: row for row in compare(SMALL, LARGE)}
     parameters = rows["Parameters"]
-    assert (parameters.first, parameters.second) == ("691,674", "36,479,194")
+    assert (parameters.first, parameters.second) == (691_674, 36_479_194)
+    assert parameters.second_in_words == "36,479,194"
     assert parameters.ratio == pytest.approx(36_479_194 / 691_674)
     # One at the start, two a block, one for each group's first shortcut.
-    assert (rows["Convolutions"].first, rows["Convolutions"].second) == ("16", "28")
-    assert rows["Receptive field"].second == "109 pixels"
+    assert (rows["Convolutions"].first, rows["Convolutions"].second) == (16, 28)
+    assert rows["Receptive field"].second_in_words == "109 pixels"
     error = rows["Published test error"]
-    assert (error.first, error.second) == ("6.31%", "4.00%")
+    assert (error.first, error.second) == (0.0631, 0.04)
+    assert (error.first_in_words, error.second_in_words) == ("6.31%", "4.00%")
 
 
 def test_what_was_not_published_has_no_ratio():
     rows = compare(SMALL, ModelConfig(depth=22, widen_factor=3))
-    assert rows[-1].second == "–"
+    assert rows[-1].second is None
+    assert rows[-1].second_in_words == "–"
     assert rows[-1].ratio is None
 
 

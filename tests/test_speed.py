@@ -226,8 +226,12 @@ def test_of_run_and_measurement_the_later_counts():
     past("newer", 1000.0, config(LARGE), updated=3e9)
     assert known(config(LARGE), store).run == "newer"
     assert known(config(ModelConfig(depth=22)), store).run == "newer"
+    middling = config(ModelConfig(depth=16, widen_factor=2))
+    assert known(middling, store) == measured(updated=2e9)
     # Far smaller networks keep a device less busy than what it is measured with.
-    assert known(config(), store) == measured(updated=2e9)
+    assert known(config(), store).run == "newer"
+    past("small", 1000.0, config(), updated=1.5e9)
+    assert known(config(), store).run == "small"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +268,7 @@ def test_the_sentence_about_the_devices_names_the_precision():
 def test_measuring_tells_a_speed(monkeypatch):
     from wrn import measurement
 
-    monkeypatch.setattr(measurement, "NETWORK", SMALL)
+    monkeypatch.setattr(measurement, "MEASURED", SMALL)
     monkeypatch.setattr(measurement, "_SECONDS", 0.0)
     speed = measurement.measure("float32")
     assert speed.multiply_adds_per_second > 0

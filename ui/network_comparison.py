@@ -40,8 +40,8 @@ def comparison(architecture: Architecture) -> None:
         [
             {
                 "": row.label,
-                first: row.first,
-                second if second != first else f"{second} ": row.second,
+                first: row.first_in_words,
+                second if second != first else f"{second} ": row.second_in_words,
                 "Ratio": "" if row.ratio is None else f"{row.ratio:.3g}×",
             }
             for row in compare(architecture.config, other.config)

@@ -10,7 +10,7 @@ from ui.live_chart import live_chart
 from ui.records import curves
 from ui.run_table import Row
 from ui.text import literal, with_labels
-from wrn.config import RunConfig, differences
+from wrn.config import RunConfig, as_text, differences
 from wrn.runs import figure
 
 #: Each run has a colour of its own.
@@ -104,6 +104,10 @@ def _settings(configs: dict[str, RunConfig]) -> None:
         st.caption("All their settings are the same.")
         return
     st.dataframe(
-        [{"Setting": with_labels(name)} | values for name, values in rows.items()],
+        [
+            {"Setting": with_labels(name)}
+            | {run: as_text(value) for run, value in values.items()}
+            for name, values in rows.items()
+        ],
         hide_index=True,
     )

@@ -82,6 +82,8 @@ class Execution:
         """
         self._counted = time.monotonic()
         try:
+            if self.status.state in ("running", "paused"):
+                self.run.log("interrupted; goes on")
             self.change(state="running", error="", advice="", traceback="")
             outcome = self._train(on_progress, should_stop)
         except KeyboardInterrupt:

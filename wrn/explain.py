@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn.errors import ConfigError
-from wrn.inference import Classifier, check_finite, softmax
+from wrn.inference import Classifier, check_finite, check_images, softmax
 from wrn.model import WindowAverage
 from wrn.own_keras import keras
 
@@ -65,6 +65,7 @@ def grad_cam(
 
     Raises:
         ConfigError: If the network knows no such class.
+        DataError: If the image is of another type or shape.
 
     Source:
         Selvaraju et al., arXiv:1610.02391, equations 1 and 2.
@@ -145,7 +146,9 @@ def feature_maps(
 
 
 def _preprocessed(classifier: Classifier, image: NDArray[np.uint8]) -> Any:
-    batch = tf.cast(image[np.newaxis], tf.float32)
+    images = image[np.newaxis]
+    check_images(images)
+    batch = tf.cast(images, tf.float32)
     return classifier.preprocessing.apply(batch)
 
 

@@ -50,12 +50,7 @@ class Classifier:
             DataError: If the images are of another type or shape. TensorFlow would cut
                 numbers from 0 to 1 to zeros.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != IMAGE_SHAPE:
-            raise DataError(
-                "Images must be uint8, 0 to 255, of shape (n, 32, 32, 3); what a "
-                "network wants done to them is done here. "
-                f"Received: {images.dtype} of shape {images.shape}"
-            )
+        check_images(images)
         for start in range(0, len(images), BATCH_IMAGES):
             batch = np.ascontiguousarray(images[start : start + BATCH_IMAGES])
             logits = self._forward(batch).numpy()
@@ -117,6 +112,21 @@ class Classifier:
             if on_progress:
                 on_progress(count, len(images))
         return np.concatenate(done)
+
+
+def check_images(images: NDArray[np.uint8]) -> None:
+    """Refuse what are no images.
+
+    Raises:
+        DataError: If they are of another type than uint8, or of another shape than
+            (n, 32, 32, 3).
+    """
+    if images.dtype != np.uint8 or images.shape[1:] != IMAGE_SHAPE:
+        raise DataError(
+            "Images must be uint8, 0 to 255, of shape (n, 32, 32, 3); what a network "
+            "wants done to them is done here. "
+            f"Received: {images.dtype} of shape {images.shape}"
+        )
 
 
 def cross_entropy(

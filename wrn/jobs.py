@@ -169,7 +169,11 @@ class JobManager:
             target=self._work, name="wrn-training", daemon=True
         )
         self._worker.start()
-        # A daemon thread dies with the interpreter, unsaved; this saves it.
+        # A daemon thread dies with the interpreter, unsaved; this saves it. What is
+        # registered later is done earlier: h5py, imported by then, would have dropped
+        # what weights are written with.
+        import h5py  # noqa: F401
+
         atexit.register(self.close)
 
     def submit(self, config: RunConfig, name: str | None = None) -> Snapshot:

@@ -6,16 +6,14 @@ import time
 import numpy as np
 
 from wrn.architecture import describe
-from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.config import DataConfig, RunConfig, TrainConfig
 from wrn.data import CLASS_NAMES, Dataset, Images
 from wrn.devices import choose
 from wrn.pace import Pace
 from wrn.randomness import image_order
 from wrn.session import Session
-from wrn.speed import TRAINING_PASSES, Speed
+from wrn.speed import MEASURED, TRAINING_PASSES, Speed
 
-#: What is trained: a network of middling size, so that the figure goes for others.
-NETWORK = ModelConfig(depth=16, widen_factor=2)
 _BATCH_SIZE = 128
 
 #: Seconds after which the measurement ends, and steps that it takes at least.
@@ -39,7 +37,7 @@ def measure(precision: str = "auto", devices: str = "auto") -> Speed:
     chosen = choose(precision, devices)
     batch_size = _batch_size(chosen.strategy.num_replicas_in_sync)
     config = RunConfig(
-        model=NETWORK,
+        model=MEASURED,
         data=DataConfig(source="synthetic"),
         train=TrainConfig(batch_size=batch_size, precision=precision),
     )
@@ -58,7 +56,7 @@ def measure(precision: str = "auto", devices: str = "auto") -> Speed:
     return Speed(
         multiply_adds_per_second=rate
         * TRAINING_PASSES
-        * describe(NETWORK).multiply_adds,
+        * describe(MEASURED).multiply_adds,
         device=chosen.description,
         updated=time.time(),
     )

@@ -19,15 +19,19 @@ class Comparison:
 
     Attributes:
         label: What it is.
-        first: Of the first network, in words.
+        first: Of the first network; `None` where there is none.
         second: Of the second one.
         ratio: The second's over the first's; `None` where there is none.
+        first_in_words: The first figure for people.
+        second_in_words: The second one.
     """
 
     label: str
-    first: str
-    second: str
+    first: float | None
+    second: float | None
     ratio: float | None
+    first_in_words: str
+    second_in_words: str
 
 
 def network_named(name: str) -> ModelConfig:
@@ -62,9 +66,11 @@ def _compare(
 ) -> Comparison:
     return Comparison(
         label,
+        first,
+        second,
+        second / first if first and second is not None else None,
         "–" if first is None else write(first),
         "–" if second is None else write(second),
-        second / first if first and second is not None else None,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeGuard
 
 from wrn.architecture import describe
-from wrn.config import FULL_SIZE, RunConfig, TrainConfig
+from wrn.config import FULL_SIZE, ModelConfig, RunConfig, TrainConfig
 from wrn.errors import RunError
 from wrn.runs import Run, RunStore, Status
 from wrn.schedule import image_size
@@ -33,6 +33,9 @@ _SIMILAR_BATCH = 4
 #: a measurement does. WRN-10-1, with an eighth of WRN-16-2's, reaches half as many a
 #: second: small tensors keep the device less busy.
 _SIMILAR_NETWORK = 4
+
+#: What `wrn.measurement` trains: of middling size, so that the figure goes for others.
+MEASURED = ModelConfig(depth=16, widen_factor=2)
 
 #: How many of the newest runs are looked at, and how many of a run's last epochs.
 _MOST_RUNS = 20
@@ -107,7 +110,7 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
     similar size, it takes the last of the same network. Without one, or where the
     device was measured since, which may be another than the run's, it takes the last of
     a network of similar size, or what was measured, whichever is later; without either
-    the last of any network.
+    the last of any network. What was measured says little of far smaller networks.
 
     Args:
         config: The training.
@@ -146,8 +149,11 @@ def known(config: RunConfig, store: RunStore) -> Speed | None:
             else:
                 others.append(speed)
     if measured := _measured(store, config.train):
-        similar.append(measured)
-        same = [speed for speed in same if speed.updated >= measured.updated]
+        if describe(MEASURED).multiply_adds <= _SIMILAR_NETWORK * multiply_adds:
+            similar.append(measured)
+            same = [speed for speed in same if speed.updated >= measured.updated]
+        else:
+            others.append(measured)
     newest = same or similar or others
     return max(newest, key=lambda speed: speed.updated, default=None)
 

@@ -94,8 +94,8 @@ def _compare(arguments: argparse.Namespace) -> int:
             [
                 (
                     row.label,
-                    row.first,
-                    row.second,
+                    row.first_in_words,
+                    row.second_in_words,
                     "" if row.ratio is None else f"{row.ratio:.3g}",
                 )
                 for row in rows

@@ -6,7 +6,14 @@ from typing import Any, get_args
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table
 from wrn.cli.process import start_tensorflow
-from wrn.config import DataConfig, OutputConfig, RunConfig, differences, runs_folder
+from wrn.config import (
+    DataConfig,
+    OutputConfig,
+    RunConfig,
+    as_text,
+    differences,
+    runs_folder,
+)
 from wrn.errors import ConfigError, RunError
 from wrn.runs import Run, RunStore, State, figure, matches
 
@@ -118,7 +125,7 @@ def _compare(store: RunStore, arguments: argparse.Namespace) -> int:
         print_table(
             ("setting", *configs),
             [
-                (name, *(values[run] for run in configs))
+                (name, *(as_text(values[run]) for run in configs))
                 for name, values in found.items()
             ],
         )
@@ -152,6 +159,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "state": status.state,
         "epochs": len(epochs),
         "accuracy": figure(epochs[-1], "test_accuracy") if epochs else None,
+        "held_out": config.data.held_out_name,
         "seconds": status.seconds,
         "error": status.error,
     }
@@ -160,15 +168,17 @@ def _summary(run: Run) -> dict[str, Any]:
 def _store(arguments: argparse.Namespace) -> int:
     run = RunStore(runs_folder(config_of(OutputConfig, arguments))).open(arguments.run)
     start_tensorflow()
+    from wrn.stored import ENDING, models_folder
     from wrn.storing import store
 
     source = config_of(DataConfig, arguments).source
     stored = store(run, source, name=arguments.name, replace=arguments.replace)
+    path = models_folder() / f"{arguments.name or stored['name']}{ENDING}"
     if arguments.json:
-        print_json(stored)
+        print_json({**stored, "weights": str(path)})
     else:
         print(
             f"{stored['name']}: accuracy {stored['test_accuracy']:.2%}, with test-time "
-            f"flip {stored['test_accuracy_flip']:.2%}"
+            f"flip {stored['test_accuracy_flip']:.2%}, in {path}"
         )
     return 0

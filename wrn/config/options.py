@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import sys
 import types
 import typing
@@ -179,6 +180,11 @@ class Config:
 
 def _checked(option: Option, value: Any) -> Any:
     """Return the value in its field's type, or raise `ConfigError`."""
+    # NumPy's numbers and arrays, as in a sweep, and paths.
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if value is None and option.optional:
         return None
     if option.choices:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from wrn.config.data import DataConfig
 from wrn.config.network import ModelConfig
-from wrn.config.options import Config, as_text, option, options
+from wrn.config.options import Config, option, options
 from wrn.config.train import TrainConfig
 from wrn.errors import ConfigError
 from wrn.text import encodable
@@ -124,15 +124,15 @@ class RunConfig:
         return cls.from_dict(settings)
 
 
-def differences(configs: Mapping[str, RunConfig]) -> dict[str, dict[str, str]]:
+def differences(configs: Mapping[str, RunConfig]) -> dict[str, dict[str, Any]]:
     """List the settings in which runs differ.
 
     Args:
         configs: The runs' settings by a name for each.
 
     Returns:
-        Values as text by the run's name, by `section.setting`, in the order of the
-        form. What a run leaves in its folder is not counted.
+        Values by the run's name, by `section.setting`, in the order of the form. What
+        a run leaves in its folder is not counted.
     """
     listed = {}
     for name, section in SECTIONS.items():
@@ -144,9 +144,7 @@ def differences(configs: Mapping[str, RunConfig]) -> dict[str, dict[str, str]]:
                 for run, config in configs.items()
             }
             if len(set(values.values())) > 1:
-                listed[f"{name}.{field.name}"] = {
-                    run: as_text(value) for run, value in values.items()
-                }
+                listed[f"{name}.{field.name}"] = values
     return listed
 
 
