@@ -29,12 +29,12 @@ selected = graph_view(architecture, graph)
 node_facts(architecture, graph, selected)
 downloads(architecture, graph.level)
 
-st.subheader("Training")
+st.header("Training")
 cost_of_training(architecture.config)
 
-st.subheader("Comparison")
+st.header("Comparison")
 comparison(architecture)
 
-st.subheader("Layers")
+st.header("Layers")
 group_shares(architecture)
 layer_table(architecture)

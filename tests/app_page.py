@@ -24,7 +24,7 @@ def open_run(page: AppTest, name: str) -> AppTest:
 def text_of(page: AppTest) -> str:
     """Return the words of a page, without the escapes of Markdown."""
     kinds = (page.markdown, page.caption, page.info, page.error, page.warning)
-    kinds += (page.subheader, page.title)
+    kinds += (page.header, page.title)
     return "\n".join(e.value for kind in kinds for e in kind).replace("\\", "")
 
 

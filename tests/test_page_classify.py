@@ -57,7 +57,7 @@ def test_a_test_image_is_classified_and_the_next_one_at_once(page, dataset):
         if number:
             app.number_input(key="picture_number").set_value(number).run()
         true = int(dataset.test.labels[number])
-        words = app.subheader[0].value.replace("\\", "")
+        words = app.header[0].value.replace("\\", "")
         assert f"{names[ANSWER].capitalize()}, {share:.1%}" in words
         assert ("✓" in words) == (true == ANSWER)
         assert f"Test image {number}, ours" in text_of(app)
@@ -95,7 +95,7 @@ def test_own_pictures(page):
     Image.new("RGB", (300, 200), "navy").save(file, "JPEG")
     page.file_uploader(key="picture_files").upload("![x](y).jpg", file.getvalue()).run()
     app = classify(page)
-    assert CLASS_NAMES[ANSWER].capitalize() in app.subheader[0].value
+    assert CLASS_NAMES[ANSWER].capitalize() in app.header[0].value
     assert "![x](y).jpg, ours" in text_of(app)
 
 

@@ -50,7 +50,7 @@ def test_run_of_the_url_is_shown(page):
     make_run("second", "stopped")
     open_run(page, "first")
     assert not page.exception
-    assert [s.value for s in page.subheader] == ["first"]
+    assert [s.value for s in page.header] == ["first"]
     accuracies = {m.label: m.value for m in page.metric}
     assert accuracies["Test accuracy"] == "55.00%"
     assert accuracies["Best"] == "60.00%"

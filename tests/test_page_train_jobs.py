@@ -244,7 +244,7 @@ def test_last_run_is_shown_after_a_restart(page):
     make_run("broken").path.joinpath("status.json").write_text("{")
     page.run()
     assert not page.exception
-    assert [s.value for s in page.subheader] == ["new"]
+    assert [s.value for s in page.header] == ["new"]
     assert "It goes on after epoch 2" in text_of(page)
     assert metrics(page)["Test accuracy"] == "55.00%"
     assert metrics(page)["Best"] == "60.00%"
@@ -279,4 +279,4 @@ def test_the_run_that_changed_last_is_shown(page):
     make_run("old", created=1e9, updated=3e9)
     make_run("new", created=2e9, updated=2e9)
     page.run()
-    assert [s.value for s in page.subheader] == ["old"]
+    assert [s.value for s in page.header] == ["old"]

@@ -67,7 +67,7 @@ def test_damaged_run_is_listed_with_its_sentence_and_can_be_deleted(page):
     assert "Received: 17" in text_of(page)
     open_run(page, "torn")
     assert not page.exception
-    assert [heading.value for heading in page.subheader] == ["torn"]
+    assert [heading.value for heading in page.header] == ["torn"]
     assert text_of(page).count("Run torn must have a readable status.json") == 1
     buttons(page)["Delete"].click().run()
     assert {run.name for run in RunStore().list()} == {"good", "odd"}

@@ -48,7 +48,7 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
     (probabilities,) = classify(loaded.classifier, image[None])
     names = loaded.class_names
     top = top_classes(probabilities, names)
-    st.subheader(_verdict(top[0], true), anchor=False)
+    st.header(_verdict(top[0], true), anchor=False)
     st.caption(f"{literal(picture.name)}, {literal(chosen.label)}")
     for note in loaded.notes:
         if note not in told:

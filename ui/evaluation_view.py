@@ -79,7 +79,7 @@ def show(
         chosen: Identity of the weights that are chosen now, if any are.
     """
     report = result.report
-    st.subheader(f"{report['name']} on {literal(report['data'])}")
+    st.header(f"{report['name']} on {literal(report['data'])}")
     if chosen not in (None, result.identity):
         st.info(
             f"This result is of {literal(report['weights'])}. Press **Evaluate** for "

@@ -201,7 +201,7 @@ def tell_misnamed(store: RunStore) -> None:
 
 def damaged(row: Row) -> None:
     """Show a run that cannot be read."""
-    st.subheader(literal(row.run.name), anchor=False)
+    st.header(literal(row.run.name), anchor=False)
     st.warning(literal(row.damage))
 
 

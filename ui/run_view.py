@@ -46,7 +46,7 @@ SYNTHETIC_NOTE = "Synthetic images: these figures say nothing about real ones."
 def header(name: str, title: str, state: str, config: RunConfig) -> None:
     """Show the name of a run with its title and state."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(literal(name), anchor=False, width="content")
+        st.header(literal(name), anchor=False, width="content")
         st.badge(state, color=STATE_COLORS[state])
         if is_synthetic(config.data):
             st.badge("synthetic images", color="orange", help=SYNTHETIC_NOTE)

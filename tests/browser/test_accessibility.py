@@ -10,6 +10,8 @@ from tests.browser.browsing import Server, change_theme, settled
 from tests.training_fakes import make_run
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+#: Beside them: no level of headings is left out.
+HEADINGS = "heading-order"
 
 #: The page's address, its heading, and what shows that it is complete.
 PAGES = {
@@ -61,11 +63,15 @@ def test_no_serious_violation(server: Server, with_a_run: None, page: Page, name
 
 
 def serious_violations(page: Page) -> list[tuple[str, str, str]]:
-    """Return rule, element and explanation of each that axe calls serious or worse."""
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    """Return rule, element and explanation of each that axe calls serious or worse.
+
+    Headings out of order, too, which it calls moderate.
+    """
+    options = {"runOnly": RULES, "rules": {HEADINGS: {"enabled": True}}}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         (violation["id"], node["html"][:200], node["failureSummary"][:300])
         for violation in found
-        if violation["impact"] in ("serious", "critical")
+        if violation["impact"] in ("serious", "critical") or violation["id"] == HEADINGS
         for node in violation["nodes"]
     ]
