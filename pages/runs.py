@@ -54,7 +54,7 @@ if row.config:
     last_evaluation(row.run)
     compare(row, rows)
     with st.container(horizontal=True, key="ways_on"):
-        evaluate_button(row.run)
+        evaluate_button(row.run, row.config)
         train_again_button(row.config)
         downloads(row.run)
     notes_form(row.run)

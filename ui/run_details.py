@@ -29,8 +29,13 @@ COLUMNS = (
 )
 
 
-def evaluate_button(run: Run) -> None:
-    """Offer to measure the last weights, which nobody chose by their accuracy."""
+def evaluate_button(run: Run, config: RunConfig) -> None:
+    """Offer to measure the last weights, which nobody chose by their accuracy.
+
+    Args:
+        run: The run.
+        config: Its settings, of which the page has read the file already.
+    """
     if st.button(
         "Evaluate",
         disabled=not run.last_weights.is_file(),
@@ -38,8 +43,8 @@ def evaluate_button(run: Run) -> None:
         key="evaluate_run",
     ):
         # On images that it knows nothing of its accuracy would say nothing.
-        if is_at_hand(source := run.config().data.source):
-            st.session_state[state.EVALUATE_SOURCE] = source
+        if is_at_hand(config.data.source):
+            st.session_state[state.EVALUATE_SOURCE] = config.data.source
         open_page("pages/evaluate.py", {state.WEIGHTS: f"{run.name}/last"})
 
 
