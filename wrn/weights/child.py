@@ -209,7 +209,7 @@ def walk(file: Any) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     Returns:
         (path, group) pairs and (path, dataset) pairs.
     """
-    from h5py import Dataset, Group, h5d, h5o
+    from h5py import Dataset, Group, h5d, h5g, h5o
 
     groups: list[tuple[str, Any]] = []
     datasets: list[tuple[str, Any]] = []
@@ -222,7 +222,8 @@ def walk(file: Any) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
         for name, item in hard_links(path, group):
             if name in SKIPPED_GROUPS or (is_model and name in SKIPPED_ROOTS):
                 continue
-            if name == "optimizer" and is_group(item) and item.links.exists(b"vars"):
+            is_group = isinstance(item, h5g.GroupID)
+            if name == "optimizer" and is_group and item.links.exists(b"vars"):
                 # Of a model of a class of its own, whose group has names of its own.
                 continue
             item_path = f"{path}/{name}" if path else name
@@ -240,7 +241,7 @@ def walk(file: Any) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
                     f"Groups must be nested at most {MAX_DEPTH} deep. "
                     f"Received: {quote(item_path)}"
                 )
-            if is_group(item):
+            if is_group:
                 pending.append((item_path, item))
             elif isinstance(item, h5d.DatasetID):
                 check_dataset(item_path, item)
@@ -252,13 +253,6 @@ def walk(file: Any) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
                 )
     check_total(datasets)
     return groups, datasets
-
-
-def is_group(item: Any) -> bool:
-    """Whether an opened item is a group."""
-    from h5py import h5g
-
-    return isinstance(item, h5g.GroupID)
 
 
 def hard_links(path: str, group: Any) -> Iterator[tuple[str, Any]]:
