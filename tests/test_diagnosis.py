@@ -106,6 +106,7 @@ def test_what_was_found_out_is_written_with_the_converted_file(trained, tmp_path
     new = tmp_path / "new.weights.h5"
     report = convert(path, new, found)
     assert report["inferred"] == found.found_out
+    assert report["assumed"] == []
     assert report["notes"] == list(found.loaded.notes)
     # It leaves nothing open and needs no diagnosis to be as good.
     assert diagnose(new, dataset) is None

@@ -40,18 +40,18 @@ def convert(
     file = weights.read(source)
     metadata = {key: file.metadata[key] for key in _KEPT if key in file.metadata}
     arrays: Mapping[str, Any] = file.preprocessing
+    likeliest = found = weights.recognize(file)
+    assumed = list(likeliest.assumed)
     if diagnosis and not diagnosis.random:
-        found = diagnosis.understood
+        found, assumed = diagnosis.understood, []
         preprocessing = diagnosis.loaded.classifier.preprocessing
         metadata["preprocessing"], arrays = (
             preprocessing.to_dict(),
             preprocessing.arrays(),
         )
         metadata["inferred"] = diagnosis.found_out
-    else:
-        found = weights.recognize(file)
-        if found.assumed:
-            metadata["assumed"] = list(found.assumed)
+    elif assumed:
+        metadata["assumed"] = assumed
     if stored := metadata.get("preprocessing"):
         # Refused now, not by every evaluation of the new file.
         read_preprocessing(stored, arrays)
@@ -70,11 +70,12 @@ def convert(
             f"({error.strerror or error})"
         ) from None
     report = weights.report(file, found)
-    # Of the source, whatever was found out about it.
-    report["certain"] = weights.recognize(file).certain
     if diagnosis:
         report["notes"] = list(diagnosis.loaded.notes)
     return report | {
+        # Of the source, whatever was found out about it.
+        "certain": likeliest.certain,
+        "assumed": assumed,
         "written": str(target),
         "inferred": metadata.get("inferred", {}),
     }
