@@ -107,6 +107,16 @@ def models_folder() -> Path:
     return Path(os.path.expanduser(os.environ.get("WRN_MODELS") or ours))
 
 
+def stored_path(name: str, folder: Path | None = None) -> Path:
+    """Return where the weights of a name are stored, if they are.
+
+    Args:
+        name: What they are called.
+        folder: Where they are. Defaults to `models_folder()`.
+    """
+    return (models_folder() if folder is None else folder) / f"{name}{ENDING}"
+
+
 def list_stored(folder: Path | None = None) -> list[StoredWeights]:
     """List the stored weights by name.
 

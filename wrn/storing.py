@@ -19,7 +19,7 @@ from wrn.origins import trained_on
 from wrn.recipes import RECIPES, note
 from wrn.restoring import load_weights
 from wrn.runs import Run, figure
-from wrn.stored import ENDING, card_path, models_folder
+from wrn.stored import card_path, models_folder, stored_path
 
 
 def store(
@@ -59,7 +59,7 @@ def store(
         )
     folder = models_folder() if folder is None else folder
     name = _checked_name(config.model.name if name is None else name)
-    target = folder / f"{name}{ENDING}"
+    target = stored_path(name, folder)
     for taken in (target, card_path(target)):
         if taken.exists() and not replace:
             raise ConfigError(

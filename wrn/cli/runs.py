@@ -168,12 +168,12 @@ def _summary(run: Run) -> dict[str, Any]:
 def _store(arguments: argparse.Namespace) -> int:
     run = RunStore(runs_folder(config_of(OutputConfig, arguments))).open(arguments.run)
     start_tensorflow()
-    from wrn.stored import ENDING, models_folder
+    from wrn.stored import stored_path
     from wrn.storing import store
 
     source = config_of(DataConfig, arguments).source
     stored = store(run, source, name=arguments.name, replace=arguments.replace)
-    path = models_folder() / f"{arguments.name or stored['name']}{ENDING}"
+    path = stored_path(arguments.name or stored["name"])
     if arguments.json:
         print_json({**stored, "weights": str(path)})
     else:
