@@ -16,10 +16,9 @@ from filelock import FileLock
 
 from tests.conftest import ROOT
 from tests.training_fakes import wait_for
-from ui.run_view import epochs_done
 from wrn import execution
 from wrn.config import OutputConfig, RunConfig, TrainConfig
-from wrn.errors import DataError, RunError
+from wrn.errors import RunError
 from wrn.jobs import JobManager, manager
 from wrn.runs import Run, RunStore, Status
 from wrn.training import Outcome, Progress
@@ -269,34 +268,6 @@ def test_a_training_that_cannot_even_begin_says_why(jobs, steps, monkeypatch):
     assert "No module named 'tensorflow'" in jobs.store.open(name).status().error
 
 
-def test_a_resume_that_fails_at_once_leaves_the_epochs_that_are_done(tmp_path):
-    run = RunStore(tmp_path).create(CONFIG, "moved")
-    for epoch in (1, 2):
-        run.record({"kind": "epoch", "epoch": epoch})
-    run.last_weights.touch()
-    with pytest.raises(DataError):
-        execution.Execution(run, source=str(tmp_path / "gone")).execute()
-    assert run.status().state == "failed"
-    assert epochs_done(run.status()) == 2
-
-
-def test_time_in_a_pause_does_not_count(tmp_path, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(execution.time, "monotonic", lambda: now[0])
-    run = RunStore(tmp_path).create(CONFIG, "timed")
-    session = execution.Execution(run)
-    for state_, seconds in (("running", 5), ("paused", 1000), ("running", 7)):
-        session.change(state=state_)
-        now[0] += seconds
-    session.change(state="stopped")
-    assert run.status().seconds == 12
-    # What a session before it took counts.
-    session = execution.Execution(run)
-    now[0] += 3
-    session.change(state="stopped")
-    assert run.status().seconds == 15
-
-
 @pytest.mark.slow
 def test_job_in_use_elsewhere_is_refused(jobs, steps):
     name = jobs.submit(CONFIG).name
@@ -468,11 +439,3 @@ def test_the_end_of_the_process_saves_what_is_trained(tmp_path):
     run = RunStore(tmp_path).open("long")
     assert (run.status().state, run.status().error) == ("interrupted", "")
     assert run.last_weights.exists()
-
-
-def test_a_training_that_goes_on_after_a_kill_says_so_in_its_log(tmp_path, steps):
-    steps.finish.set()
-    run = RunStore(tmp_path).create(CONFIG, "killed")
-    run.write_status(replace(run.status(), state="running"))
-    execution.Execution(run).execute()
-    assert "interrupted; goes on" in run.log_tail(9)
