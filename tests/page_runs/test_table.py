@@ -6,7 +6,6 @@ import pytest
 
 from tests.app_page import (
     buttons,
-    open_page,
     open_run,
     text_of,
 )
@@ -19,11 +18,6 @@ from ui.text import percent
 from wrn.runs import Notes, RunStore
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def page():
-    return open_page("runs")
 
 
 def test_table_tells_each_run(page):

@@ -11,7 +11,6 @@ from tests.app_page import (
     buttons,
     chart,
     named_curves,
-    open_page,
     open_run,
     text_of,
     values,
@@ -29,11 +28,6 @@ from wrn.recipes import note
 from wrn.runs import Notes, RunStore, Status
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def page():
-    return open_page("runs")
 
 
 def test_empty_page_says_what_to_do(page):
