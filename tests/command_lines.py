@@ -28,9 +28,10 @@ import os, sys
 from dataclasses import replace
 import numpy as np
 import tensorflow as tf
-from wrn import cli, workers
+from wrn import cli
+from wrn.jobs import workers
 from wrn.data import load_cached
-from wrn.session import Session
+from wrn.training.session import Session
 
 logical, dump, struck_at, signal, inverted = sys.argv[1:6]
 if int(logical) > 1:

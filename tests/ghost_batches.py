@@ -1,14 +1,14 @@
-"""Training on two halves of each batch, computed apart from `wrn.session`."""
+"""Training on two halves of each batch, computed apart from `wrn.training.session`."""
 
 import numpy as np
 import tensorflow as tf
 
-from wrn import augmentation
 from wrn.config import RunConfig
+from wrn.config.schedule import learning_rate
 from wrn.data import load_cached, select
 from wrn.model import build_model
-from wrn.randomness import AUGMENTATION, image_order, step_seed
-from wrn.schedule import learning_rate
+from wrn.training import augmentation
+from wrn.training.randomness import AUGMENTATION, image_order, step_seed
 
 
 def ghost_batches(config: RunConfig):

@@ -4,10 +4,10 @@ import dataclasses
 
 from tests.trainings import small
 from wrn import weights
+from wrn.architecture.wiring import AUTHORS
 from wrn.config import DataConfig, ModelConfig
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd
-from wrn.wiring import AUTHORS
 
 #: Not the statistics of any images at hand.
 STATISTICS = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from wrn.attention import attention, attention_distances, with_groups
+from wrn.architecture.wiring import FAMILIES
 from wrn.config import ModelConfig
 from wrn.model import build_model
-from wrn.wiring import FAMILIES
+from wrn.training.attention import attention, attention_distances, with_groups
 
 
 def test_attention_is_where_the_channels_are_strong_whatever_their_scale():

@@ -2,10 +2,10 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from wrn import augmentation
 from wrn.config import DataConfig
-from wrn.distortion import distort, draw_operations
 from wrn.preprocessing import MeanStd
+from wrn.training import augmentation
+from wrn.training.distortion import distort, draw_operations
 
 
 def drawn(count=20_000, seed=(1, 2), flip=True, crop_padding=4):

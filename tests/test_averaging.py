@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from wrn.averaging import WeightAverage, decay_at
 from wrn.config import ModelConfig
 from wrn.model import build_model
+from wrn.training.averaging import WeightAverage, decay_at
 
 
 @pytest.fixture

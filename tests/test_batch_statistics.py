@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from wrn.batch_statistics import BatchStatistics
+from wrn.architecture.wiring import wiring_of
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.model import build_model
 from wrn.preprocessing import GcnZca, fit_preprocessing
-from wrn.wiring import wiring_of
+from wrn.training.batch_statistics import BatchStatistics
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3), np.uint8)
 BATCH_SIZE = 16
@@ -153,7 +153,7 @@ def test_they_are_of_augmented_images_and_of_the_networks_wiring():
 
 
 def test_they_are_measured_on_some_batches_at_most(monkeypatch):
-    monkeypatch.setattr("wrn.batch_statistics.STATISTICS_BATCHES", 2)
+    monkeypatch.setattr("wrn.training.batch_statistics.STATISTICS_BATCHES", 2)
     fitted = fit_preprocessing("mean-std", IMAGES)
     config = RunConfig(model=ModelConfig(depth=10, widen_factor=1))
     measured = BatchStatistics(

@@ -5,11 +5,12 @@ import types
 import psutil
 import pytest
 
-from wrn import benchmark, cli
+from wrn import cli
 from wrn.architecture import describe
-from wrn.benchmark import rates
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.errors import ConfigError
+from wrn.speed import benchmark
+from wrn.speed.benchmark import rates
 
 
 def samples(speeds):

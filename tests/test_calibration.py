@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from wrn.calibration import calibration
+from wrn.evaluation.calibration import calibration
 
 
 def test_bins_and_error_equal_a_loop(random):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wrn import host
-from wrn.cgroups import free_memory
+from wrn.machine import host
+from wrn.machine.cgroups import free_memory
 
 MIB = 1 << 20
 

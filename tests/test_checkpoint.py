@@ -7,10 +7,10 @@ import h5py
 import pytest
 
 from tests.trainings import small
-from wrn.checkpoint import State, Sums
 from wrn.errors import RunError
 from wrn.runs import RunStore
-from wrn.training import train
+from wrn.training.checkpoint import State, Sums
+from wrn.training.loop import train
 
 CONFIG = small(epochs=1)
 

@@ -69,7 +69,7 @@ def test_a_diagnosis_is_of_one_file_and_of_some_images(monkeypatch):
         found.append((path.read_bytes(), dataset))
         return len(found)
 
-    monkeypatch.setattr("wrn.diagnosis.diagnose", diagnose)
+    monkeypatch.setattr("wrn.evaluation.diagnosis.diagnose", diagnose)
     monkeypatch.setattr("ui.loading.source_version", lambda source: f"{source}, now")
 
     def asked(content, source):

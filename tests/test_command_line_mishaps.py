@@ -14,13 +14,13 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.training_fakes import CONFIG, make_run
-from wrn import execution
 from wrn.cli import main
 from wrn.cli.output import ProgressBar, write
 from wrn.errors import RunError
-from wrn.execution import Execution
+from wrn.jobs import execution
+from wrn.jobs.execution import Execution
 from wrn.runs import RunStore
-from wrn.training import Outcome, Progress
+from wrn.training.loop import Outcome, Progress
 
 COMPLETE = {
     "phase": "training",

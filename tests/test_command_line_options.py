@@ -19,7 +19,7 @@ from wrn.data import CLASS_NAMES, sources
 from wrn.evaluation import evaluate
 from wrn.restoring import load_weights
 from wrn.runs import Notes, RunStore
-from wrn.training import Progress
+from wrn.training.loop import Progress
 
 
 @pytest.mark.slow
@@ -61,7 +61,7 @@ def test_stored_weights_are_replaced_only_where_asked(monkeypatch, words, replac
         return {"name": "x", "test_accuracy": 0.5, "test_accuracy_flip": 0.5}
 
     make_run("first")
-    monkeypatch.setattr("wrn.storing.store", store)
+    monkeypatch.setattr("wrn.stored.storing.store", store)
     monkeypatch.setattr("wrn.cli.runs.start_tensorflow", lambda: None)
     assert (
         main(["store", "first", "--name", "mine", "--data", "synthetic", *words]) == 0
@@ -133,7 +133,7 @@ def test_pictures_are_classified_in_their_order(tmp_path, monkeypatch, capsys):
         shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         return np.stack([shares[0], np.eye(10)[7]])
 
-    monkeypatch.setattr("wrn.explain.classify", classify)
+    monkeypatch.setattr("wrn.evaluation.explain.classify", classify)
     assert main([*words, "--json"]) == 0
     first, second = json.loads(capsys.readouterr().out)["pictures"]
     assert (first["picture"], second["picture"]) == tuple(pictures)
@@ -169,8 +169,8 @@ def test_a_file_is_diagnosed_and_converted_as_asked(
         }
 
     monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), dataset)
-    monkeypatch.setattr("wrn.diagnosis.diagnose", diagnose)
-    monkeypatch.setattr("wrn.converting.convert", convert)
+    monkeypatch.setattr("wrn.evaluation.diagnosis.diagnose", diagnose)
+    monkeypatch.setattr("wrn.stored.converting.convert", convert)
     new = tmp_path / "new.weights.h5"
     words = ["convert", str(path), "--out", str(new), "--data", "synthetic", *options]
     assert main([*words, "--quiet"]) == 0

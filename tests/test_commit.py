@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from wrn.commit import commit
+from wrn.training.commit import commit
 
 GIT = shutil.which("git")
 

@@ -61,8 +61,8 @@ tf.config.set_logical_device_configuration(
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import load_cached
 from wrn.devices import choose
-from wrn.randomness import image_order
-from wrn import session as module
+from wrn.training.randomness import image_order
+from wrn.training import session as module
 
 finite = module.image_losses
 
@@ -110,8 +110,8 @@ tf.config.set_logical_device_configuration(
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import load_cached
 from wrn.devices import choose
-from wrn.randomness import image_order
-from wrn.session import Session
+from wrn.training.randomness import image_order
+from wrn.training.session import Session
 
 for widen_factor, names in (
     (1, "cpu:0,cpu:1"), (2, "cpu:1,cpu:0"), (1, "cpu:1,cpu:2"), (1, "cpu:0,cpu:1"),
@@ -144,9 +144,9 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 3,
 )
 from wrn import cli
-from wrn.batch_statistics import BatchStatistics
+from wrn.training.batch_statistics import BatchStatistics
 from wrn.inference import Classifier
-from wrn.session import Session
+from wrn.training.session import Session
 
 step, batches, of = Session.step, Classifier.batches, BatchStatistics.of
 chosen = sys.argv[1].split(",")

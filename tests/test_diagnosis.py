@@ -12,17 +12,17 @@ from tests.conftest import ROOT, real_images, stripes
 from tests.trainings import small
 from ui.chosen_weights import ChosenWeights
 from ui.converted_download import converted
-from wrn import diagnosis, weights
+from wrn import weights
 from wrn.config import DataConfig
-from wrn.converting import convert
 from wrn.data import Images, load_cached
-from wrn.diagnosis import FIRST_IMAGES, binomial_tail, diagnose
-from wrn.evaluation import evaluate
+from wrn.evaluation import diagnosis, evaluate
+from wrn.evaluation.diagnosis import FIRST_IMAGES, binomial_tail, diagnose
+from wrn.evaluation.trials import Trial, ranked
 from wrn.preprocessing import MeanStd, PerImage, PerPixel
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
-from wrn.training import train
-from wrn.trials import Trial, ranked
+from wrn.stored.converting import convert
+from wrn.training.loop import train
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +86,7 @@ def test_images_sorted_by_class_are_mixed(trained, tmp_path, monkeypatch):
         tried.append(sample.labels[:FIRST_IMAGES])
         raise StopIteration
 
-    monkeypatch.setattr("wrn.diagnosis.Bench", bench)
+    monkeypatch.setattr("wrn.evaluation.diagnosis.Bench", bench)
     with pytest.raises(StopIteration):
         diagnose(path, by_class)
     assert len(np.unique(by_class.train.labels[:FIRST_IMAGES])) < 10

@@ -12,14 +12,14 @@ import tensorflow as tf
 from tests.conftest import ROOT
 from tests.teachers import SHARE, STATISTICS, TEMPERATURE, distilling, write_teacher
 from tests.trainings import small
+from wrn.architecture.wiring import FAMILIES, wiring_of
 from wrn.config import ModelConfig
 from wrn.devices import choose
-from wrn.distillation import Answers, Teachers, distances
-from wrn.loss import image_losses
 from wrn.model import build_model
-from wrn.session import Session
-from wrn.teacher_files import read_teachers
-from wrn.wiring import FAMILIES, wiring_of
+from wrn.training.distillation import Answers, Teachers, distances
+from wrn.training.loss import image_losses
+from wrn.training.session import Session
+from wrn.training.teacher_files import read_teachers
 
 
 def softmax(logits):

@@ -9,8 +9,8 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy.stats import chisquare, kstest
 
 from wrn.config import DataConfig
-from wrn.distortion import OPERATIONS, distort, draw_operations
 from wrn.errors import ConfigError
+from wrn.training.distortion import OPERATIONS, distort, draw_operations
 
 RNG = np.random.default_rng(0)
 #: Smooth enough that a rounded value does no harm.

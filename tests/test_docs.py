@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from wrn.architecture.wiring import FAMILIES
 from wrn.cli.arguments import flag_of
 from wrn.config import SECTIONS, options
 from wrn.runs import RunStore
-from wrn.wiring import FAMILIES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")

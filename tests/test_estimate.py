@@ -7,12 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
-from wrn import estimate as module
 from wrn.architecture import describe
+from wrn.architecture.wiring import FAMILIES
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from wrn.estimate import estimate, memory, seconds_per_epoch
 from wrn.speed import Speed
-from wrn.wiring import FAMILIES
+from wrn.speed import estimate as module
+from wrn.speed.estimate import estimate, memory, seconds_per_epoch
 
 CPU = "No GPU found: computing on the CPU, in bfloat16."
 MODEL = ModelConfig(depth=10, widen_factor=1)
@@ -223,8 +223,8 @@ import numpy as np
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import CLASS_NAMES, Dataset, Images
 from wrn.devices import choose
-from wrn.randomness import image_order
-from wrn.session import Session
+from wrn.training.randomness import image_order
+from wrn.training.session import Session
 
 random = np.random.default_rng(0)
 

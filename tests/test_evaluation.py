@@ -14,6 +14,7 @@ from tests import weight_files
 from tests.conftest import striped_images
 from wrn import weights
 from wrn.config import ModelConfig
+from wrn.config.schedule import BATCH_IMAGES
 from wrn.data import CLASS_NAMES, Dataset, Images
 from wrn.errors import ConfigError, DataError, WeightsError
 from wrn.evaluation import (
@@ -24,7 +25,7 @@ from wrn.evaluation import (
     report,
     wilson_interval,
 )
-from wrn.explain import classify
+from wrn.evaluation.explain import classify
 from wrn.inference import Classifier, cross_entropy, softmax
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd
@@ -34,7 +35,6 @@ from wrn.restoring import (
     _class_names,
     load_weights,
 )
-from wrn.schedule import BATCH_IMAGES
 
 PREPROCESSING = MeanStd(mean=(90.0, 100.0, 110.0), std=(50.0, 60.0, 70.0))
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from ui.run_view import epochs_done
-from wrn import execution
 from wrn.config import OutputConfig, RunConfig
 from wrn.errors import DataError
+from wrn.jobs import execution
 from wrn.runs import RunStore
-from wrn.training import Outcome
+from wrn.training.loop import Outcome
 
 CONFIG = RunConfig(output=OutputConfig(save_plot=False, tensorboard=False))
 

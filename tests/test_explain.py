@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from wrn.architecture.wiring import FAMILIES
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, DataError
-from wrn.explain import (
+from wrn.evaluation.explain import (
     feature_maps,
     first_filters,
     grad_cam,
@@ -17,7 +18,6 @@ from wrn.explain import (
 from wrn.inference import Classifier
 from wrn.model import build_model
 from wrn.preprocessing import MeanStd
-from wrn.wiring import FAMILIES
 
 PREPROCESSING = MeanStd(mean=(120.0,) * 3, std=(60.0,) * 3)
 IMAGE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)

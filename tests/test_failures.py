@@ -12,7 +12,7 @@ from wrn.errors import (
     DivergedError,
     WeightsError,
 )
-from wrn.failures import explain
+from wrn.jobs.failures import explain
 
 CONFIG = RunConfig(
     model=ModelConfig(depth=40, widen_factor=10),

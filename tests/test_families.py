@@ -13,11 +13,11 @@ from tests import keras_1, programs, weight_files
 from tests.conftest import ROOT
 from wrn import weights
 from wrn.cli import main
-from wrn.converting import convert
 from wrn.data import sources
 from wrn.errors import WeightsError
 from wrn.model import build_model
 from wrn.restoring import AUTHORS_STATISTICS, load_weights
+from wrn.stored.converting import convert
 
 BLOCKS, K = 2, 2
 

@@ -6,11 +6,11 @@ import pydot
 import pytest
 
 from wrn.architecture import Architecture, describe
+from wrn.architecture.wiring import FAMILIES
 from wrn.config import ModelConfig
 from wrn.errors import MissingToolError
 from wrn.graph import FORMATS, LEVELS, can_render, draw, facts, render, to_dot
 from wrn.graph.dot import _quoted
-from wrn.wiring import FAMILIES
 
 NETWORKS = [(10, 1, 0.0), (16, 1, 0.0), (16, 2, 0.3), (28, 10, 0.0), (40, 4, 0.3)]
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from wrn.evaluation import Evaluation, wilson_interval
-from wrn.html_report import MISTAKES, to_html
+from wrn.evaluation.html_report import MISTAKES, to_html
 
 NAMES = ["cat", "dog", "<script>alert(1)</script>"]
 

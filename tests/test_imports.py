@@ -1,11 +1,15 @@
 """Which parts of the library import what: the first page must be instant."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import wrn
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("tensorflow", "keras", "jax", "torch")
@@ -17,8 +21,8 @@ LIGHT_MODULES = (
     "wrn.graph",
     "wrn.weights",
     "wrn.speed",
-    "wrn.estimate",
-    "wrn.recipes",
+    "wrn.speed.estimate",
+    "wrn.config.recipes",
     "wrn.cli",
 )
 MODULES = sorted(
@@ -73,6 +77,42 @@ def test_the_library_imports_nothing_of_the_screen():
     modules = imported_by("\n".join(f"import {module}" for module in MODULES))
     assert "keras" in modules  # the heavy modules were indeed imported
     assert modules.isdisjoint({"streamlit", "ui", "pages", "dashboard"})
+
+
+def parts_in_order():
+    """Return the parts of the library in the order that its docstring tells."""
+    listed = re.findall(r"^    (\w+(?:, \w+)*)  ", wrn.__doc__, re.MULTILINE)
+    everywhere = re.search(r"may use (.+?)\.$", wrn.__doc__, re.MULTILINE)[1]
+    ground = re.findall(r"`(\w+)`", everywhere)
+    return [*ground, *(name for line in listed for name in line.split(", "))]
+
+
+def imported_parts(path):
+    """Return the parts of the library that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "wrn":
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from re.findall(r"^wrn\.(\w+)", node.module)
+        elif isinstance(node, ast.Import):
+            for name in node.names:
+                yield from re.findall(r"^wrn\.(\w+)", name.name)
+
+
+def test_every_part_of_the_library_has_its_place_in_the_order():
+    there = {path.stem for path in (ROOT / "wrn").iterdir()} - {"__pycache__"}
+    order = parts_in_order()
+    assert sorted(there - {"__init__", "__main__"}) == sorted(order)
+
+
+@pytest.mark.parametrize("part", parts_in_order())
+def test_parts_import_only_what_stands_above_them(part):
+    order = parts_in_order()
+    folder = ROOT / "wrn" / part
+    files = [*folder.rglob("*.py")] or [folder.with_suffix(".py")]
+    used = {name for path in files for name in imported_parts(path)} - {"__version__"}
+    allowed = {*order[: order.index(part) + 1]}
+    assert used <= allowed, f"{part} imports {used - allowed}"
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,16 @@ import pytest
 
 from tests.teachers import write_teacher
 from tests.trainings import arrays, assert_same_arrays, small
-from wrn import storing, weights
+from wrn import weights
 from wrn.config import ModelConfig
 from wrn.config.file_lists import files, joined
 from wrn.errors import ConfigError, WeightsError
-from wrn.initial_weights import read_initial_weights
 from wrn.model import build_model
-from wrn.origins import epochs_before
 from wrn.runs import RunStore, Status
-from wrn.training import train
+from wrn.stored import storing
+from wrn.training.initial_weights import read_initial_weights
+from wrn.training.loop import train
+from wrn.weights.origins import epochs_before
 
 pytestmark = pytest.mark.slow
 
@@ -174,7 +175,7 @@ def test_file_and_card_tell_where_they_came_from(
     assert initial["file"] == "first/last.weights.h5"
     assert initial["train"]["seed"] == 4
     assert initial["result"]["epochs"] == 1
-    monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
+    monkeypatch.setattr("wrn.stored.storing.load_cached", lambda source: dataset)
     run.write_status(Status(state="finished"))
     card = storing.store(run, "synthetic", folder=tmp_path / "models")
     assert card["initial"] == told["initial"]

@@ -16,12 +16,11 @@ from filelock import FileLock
 
 from tests.conftest import ROOT
 from tests.training_fakes import wait_for
-from wrn import execution
 from wrn.config import OutputConfig, RunConfig, TrainConfig
 from wrn.errors import RunError
-from wrn.jobs import JobManager, manager
+from wrn.jobs import JobManager, execution, manager
 from wrn.runs import Run, RunStore, Status
-from wrn.training import Outcome, Progress
+from wrn.training.loop import Outcome, Progress
 
 CONFIG = RunConfig(output=OutputConfig(save_plot=False, tensorboard=False))
 
@@ -320,7 +319,7 @@ def test_the_order_may_change_while_another_process_has_the_device(
             waiting.set()
             return super().acquire(*arguments, **settings)
 
-    monkeypatch.setattr("wrn.jobs.FileLock", Watched)
+    monkeypatch.setattr("wrn.jobs.job_manager.FileLock", Watched)
     jobs.store.root.mkdir(parents=True)
     with FileLock(jobs.store.root / ".device.lock", thread_local=False):
         for name in ("first", "second", "third"):
@@ -378,7 +377,7 @@ def test_unknown_job_is_refused_in_words(jobs):
 def test_manager_survives_a_reload_of_its_module():
     import importlib
 
-    from wrn import jobs as module
+    from wrn.jobs import job_manager as module
 
     first = manager()
     assert importlib.reload(module).manager() is first

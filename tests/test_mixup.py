@@ -8,12 +8,12 @@ import tensorflow as tf
 from scipy import stats
 
 from tests.trainings import small
-from wrn import augmentation
 from wrn.config import DataConfig, TrainConfig
+from wrn.config.schedule import mixes
 from wrn.devices import choose
-from wrn.randomness import mixup_share
-from wrn.schedule import mixes
-from wrn.session import Session
+from wrn.training import augmentation
+from wrn.training.randomness import mixup_share
+from wrn.training.session import Session
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0])

@@ -7,9 +7,9 @@ import tensorflow as tf
 from scipy.signal import correlate
 
 from wrn.architecture import describe
+from wrn.architecture.wiring import FAMILIES
 from wrn.config import ModelConfig, TrainConfig, options
 from wrn.model import Dropout, build_model, dropout_seed
-from wrn.wiring import FAMILIES
 
 KINDS = {
     "input": keras.layers.InputLayer,

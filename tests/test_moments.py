@@ -9,9 +9,9 @@ import pytest
 from tests import programs
 from tests.conftest import striped_images
 from wrn import weights
+from wrn.architecture.wiring import CHRIS4540, EDWARD2_V1, EDWARD2_V2
+from wrn.evaluation.moments import misfit
 from wrn.model import build_model
-from wrn.moments import misfit
-from wrn.wiring import CHRIS4540, EDWARD2_V1, EDWARD2_V2
 
 
 def test_closed_form():

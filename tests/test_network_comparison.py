@@ -3,9 +3,9 @@
 import pytest
 
 from wrn.architecture import describe
+from wrn.architecture.comparison import compare, network_named
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError
-from wrn.network_comparison import compare, network_named
 
 SMALL, LARGE = (
     ModelConfig(depth=16, widen_factor=2),

@@ -6,7 +6,7 @@ import pytest
 
 from wrn.config import ModelConfig, TrainConfig
 from wrn.model import build_model
-from wrn.optimizer import build_optimizer
+from wrn.training.optimizer import build_optimizer
 
 
 def torch_sgd(weights, gradients, rates, momentum, decay, nesterov):

@@ -10,7 +10,7 @@ from wrn import weights
 from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.errors import ConfigError
 from wrn.model import build_model
-from wrn.origins import (
+from wrn.weights.origins import (
     building_on,
     check_held_out,
     check_teachers,

@@ -2,14 +2,14 @@
 
 import pytest
 
-from wrn.pace import Pace
+from wrn.training.pace import Pace
 
 
 @pytest.fixture
 def walk(monkeypatch):
     """Return a pace, and what does a step of 100 images in so many seconds."""
     now = [1000.0]
-    monkeypatch.setattr("wrn.pace.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("wrn.training.pace.time.perf_counter", lambda: now[0])
     pace = Pace()
 
     def step(seconds: float) -> None:

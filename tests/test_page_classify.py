@@ -19,8 +19,8 @@ from tests.conftest import ROOT
 from tests.page_weights import ANSWER, empty_models, write_weights
 from ui.pictures import blended, enlarged, tiles
 from wrn.data import CLASS_NAMES, Dataset, sources
+from wrn.data.pictures import data_address
 from wrn.files import identity
-from wrn.pictures import data_address
 from wrn.restoring import load_weights
 
 pytestmark = pytest.mark.slow
@@ -143,7 +143,7 @@ def test_it_is_the_class_chosen_that_is_looked_for(page, monkeypatch):
         asked.append(number)
         return np.zeros((8, 8), np.float32)
 
-    monkeypatch.setattr("wrn.explain.grad_cam", grad_cam)
+    monkeypatch.setattr("wrn.evaluation.explain.grad_cam", grad_cam)
     app = classify(page)
     app.selectbox(key="cam_class").set_value(CLASS_NAMES[7]).run()
     assert not app.exception
@@ -180,7 +180,7 @@ def test_the_picture_shown_is_the_one_asked_for(page, dataset, monkeypatch):
         seen.append(images)
         return np.eye(10, dtype=np.float32)[:1]
 
-    monkeypatch.setattr("wrn.explain.classify", classify_images)
+    monkeypatch.setattr("wrn.evaluation.explain.classify", classify_images)
     page.number_input(key="picture_number").set_value(2).run()
     app = classify(page)
     np.testing.assert_array_equal(seen[-1], dataset.test.images[2:3])

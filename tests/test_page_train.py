@@ -17,10 +17,10 @@ from tests.app_page import (
 )
 from tests.training_fakes import CONFIG, DEVICE, make_run
 from ui import speed_measuring
-from wrn import estimate
 from wrn.data import CLASS_NAMES, sources
-from wrn.randomness import image_order
 from wrn.runs import RunStore
+from wrn.speed import estimate
+from wrn.training.randomness import image_order
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wrn.data.pictures import MAX_PICTURE_BYTES, read_picture
 from wrn.errors import DataError
-from wrn.pictures import MAX_PICTURE_BYTES, read_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -101,8 +101,8 @@ def test_damaged_ones_are_refused(pixels):
 
 
 def test_ones_that_are_too_large_are_refused_before_they_are_decoded(monkeypatch):
-    monkeypatch.setattr("wrn.pictures.MAX_PIXELS", 99)
-    monkeypatch.delattr("wrn.pictures._as_seen")
+    monkeypatch.setattr("wrn.data.pictures.MAX_PIXELS", 99)
+    monkeypatch.delattr("wrn.data.pictures._as_seen")
     with pytest.raises(DataError, match=r"at most 99 pixels\. Received: 10 × 10"):
         read_picture(encoded(Image.new("RGB", (10, 10))))
     with pytest.raises(DataError, match="at most 50 MB"):

@@ -3,8 +3,8 @@
 import pytest
 
 from wrn.architecture import describe
+from wrn.architecture.published import PRESETS, PUBLISHED, published
 from wrn.config import ModelConfig
-from wrn.published import PRESETS, PUBLISHED, published
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import pytest
 
 from tests.conftest import ROOT
 from wrn import cli
+from wrn.architecture.wiring import ASMITH26, FAMILIES
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from wrn.config.recipes import RECIPES, note, recipe
+from wrn.config.schedule import learning_rate
 from wrn.errors import ConfigError
-from wrn.recipes import RECIPES, note, recipe
 from wrn.runs import RunStore
-from wrn.schedule import learning_rate
-from wrn.wiring import ASMITH26, FAMILIES
 
 
 def run_config(name):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from wrn import resources
+from wrn.machine import resources
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ import tensorflow as tf
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.devices import choose
 from wrn.errors import ConfigError
-from wrn.randomness import image_order
-from wrn.samples import first_samples
-from wrn.session import Session
+from wrn.training.randomness import image_order
+from wrn.training.samples import first_samples
+from wrn.training.session import Session
 
 PLAIN = DataConfig(flip=False, crop_padding=0)
 TRAIN = TrainConfig(batch_size=20, seed=3)

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from wrn.config import TrainConfig
-from wrn.schedule import (
+from wrn.config.schedule import (
     averaging_start,
     drop_epochs,
     image_growth,

@@ -9,17 +9,17 @@ import pytest
 import tensorflow as tf
 
 from tests.trainings import small
-from wrn import session as module
-from wrn.batch_statistics import BatchStatistics
 from wrn.config import DataConfig
 from wrn.data import select
 from wrn.devices import choose
 from wrn.evaluation import evaluate
-from wrn.randomness import AUGMENTATION, DROPOUT, ORDER, image_order, step_seed
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
-from wrn.session import Session
-from wrn.training import train
+from wrn.training import session as module
+from wrn.training.batch_statistics import BatchStatistics
+from wrn.training.loop import train
+from wrn.training.randomness import AUGMENTATION, DROPOUT, ORDER, image_order, step_seed
+from wrn.training.session import Session
 
 pytestmark = pytest.mark.slow
 

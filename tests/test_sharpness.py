@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 
 from tests.trainings import small
+from wrn.architecture.wiring import wiring_of
 from wrn.config import DataConfig
 from wrn.devices import choose
 from wrn.model import build_model
-from wrn.session import Session
-from wrn.sharpness import worst_nearby
-from wrn.wiring import wiring_of
+from wrn.training.session import Session
+from wrn.training.sharpness import worst_nearby
 
 RADIUS = 0.3
 

@@ -189,7 +189,9 @@ def test_the_number_of_gpus_is_told_by_the_device(device, gpus):
 def test_who_measures_is_told_of_the_measurement(monkeypatch, capsys):
     past("run", 1000.0, updated=3e9)
     monkeypatch.setattr("wrn.cli.train.start_tensorflow", lambda: None)
-    monkeypatch.setattr("wrn.measurement.measure", lambda *_: measured(updated=2e9))
+    monkeypatch.setattr(
+        "wrn.speed.measurement.measure", lambda *_: measured(updated=2e9)
+    )
     words = "train --measure --data synthetic --depth 10 --widen-factor 1"
     assert main(words.split()) == 0
     assert "a measurement of this device" in capsys.readouterr().out
@@ -266,7 +268,7 @@ def test_the_sentence_about_the_devices_names_the_precision():
 
 @pytest.mark.slow
 def test_measuring_tells_a_speed(monkeypatch):
-    from wrn import measurement
+    from wrn.speed import measurement
 
     monkeypatch.setattr(measurement, "MEASURED", SMALL)
     monkeypatch.setattr(measurement, "_SECONDS", 0.0)

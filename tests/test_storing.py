@@ -9,17 +9,16 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.trainings import small
-from wrn import storing
-from wrn.commit import commit
+from wrn.config.recipes import note
 from wrn.data import load_cached
 from wrn.errors import ConfigError, RunError
 from wrn.evaluation import evaluate
-from wrn.execution import Execution
-from wrn.recipes import note
+from wrn.jobs.execution import Execution
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
-from wrn.stored import list_stored, models_folder
-from wrn.storing import store
+from wrn.stored import list_stored, models_folder, storing
+from wrn.stored.storing import store
+from wrn.training.commit import commit
 
 pytestmark = pytest.mark.slow
 

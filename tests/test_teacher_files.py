@@ -12,14 +12,15 @@ from tests.teachers import (
     write_teacher,
 )
 from tests.trainings import assert_same_arrays, small
-from wrn import storing, weights
+from wrn import weights
+from wrn.architecture.wiring import FAMILIES
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, RunError, WeightsError
 from wrn.preprocessing import GcnZca, MeanStd, PerImage
 from wrn.runs import RunStore, Status
-from wrn.teacher_files import read_teachers
-from wrn.training import train
-from wrn.wiring import FAMILIES
+from wrn.stored import storing
+from wrn.training.loop import train
+from wrn.training.teacher_files import read_teachers
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_file_and_card_tell_of_the_teachers_and_of_no_path(
     assert second["train"]["seed"] == 8
     # The student sees what the teacher knows.
     assert told["preprocessing"] == STATISTICS.to_dict()
-    monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
+    monkeypatch.setattr("wrn.stored.storing.load_cached", lambda source: dataset)
     run.write_status(Status(state="finished"))
     card = storing.store(run, "synthetic", folder=tmp_path / "models")
     assert card["teachers"] == told["teachers"]

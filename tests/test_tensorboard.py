@@ -6,8 +6,8 @@ import os
 import pytest
 import tensorflow as tf
 
-from wrn.failures import explain
-from wrn.tensorboard import EventFile
+from wrn.jobs.failures import explain
+from wrn.jobs.tensorboard import EventFile
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux alone has it.")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.trainings import arrays, assert_same_arrays, small
 from wrn import weights
+from wrn.architecture.wiring import FAMILIES
 from wrn.config import (
     DataConfig,
     ModelConfig,
@@ -20,13 +21,12 @@ from wrn.data import Images
 from wrn.devices import choose
 from wrn.errors import ConfigError, DivergedError, RunError
 from wrn.evaluation import evaluate
-from wrn.feasibility import images_a_step
-from wrn.randomness import image_order, step_seed
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
-from wrn.session import Session
-from wrn.training import train
-from wrn.wiring import FAMILIES
+from wrn.training.feasibility import images_a_step
+from wrn.training.loop import train
+from wrn.training.randomness import image_order, step_seed
+from wrn.training.session import Session
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def test_nobody_leaves_before_the_chief_has_saved(store, dataset, monkeypatch):
         waits.append((run.last_weights.exists(), mine))
         return mine
 
-    monkeypatch.setattr("wrn.training.any_says_so", wait)
+    monkeypatch.setattr("wrn.training.loop.any_says_so", wait)
     run = store.create(small(), "run")
     train(small(), dataset, run, should_stop=lambda: True)
     assert waits == [(True, False)]

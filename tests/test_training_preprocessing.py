@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from tests.trainings import assert_same_arrays, small
-from wrn import augmentation, storing
 from wrn.config import (
     DataConfig,
 )
@@ -19,8 +18,10 @@ from wrn.model import build_model
 from wrn.preprocessing import GcnZca, KerasZca, MeanStd
 from wrn.restoring import load_weights
 from wrn.runs import RunStore, Status
-from wrn.session import Session
-from wrn.training import train
+from wrn.stored import storing
+from wrn.training import augmentation
+from wrn.training.loop import train
+from wrn.training.session import Session
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +48,7 @@ def fits(monkeypatch):
         counted.append(kind)
         return made_up_zca(images + np.uint8(len(counted) - 1))
 
-    monkeypatch.setattr("wrn.session.fit_preprocessing", fit)
+    monkeypatch.setattr("wrn.training.session.fit_preprocessing", fit)
     return counted
 
 
@@ -71,7 +72,7 @@ def test_whitening_is_fitted_once_saved_and_used_again(
     assert fits == ["gcn-zca"]
     assert_same_arrays(whole.last_weights, parts.last_weights)
     # The best weights, which are no checkpoint, and stored weights hold it too.
-    monkeypatch.setattr("wrn.storing.load_cached", lambda source: dataset)
+    monkeypatch.setattr("wrn.stored.storing.load_cached", lambda source: dataset)
     parts.write_status(Status(state="finished"))
     storing.store(parts, "synthetic", folder=tmp_path / "models")
     expected = made_up_zca(dataset.train.images)

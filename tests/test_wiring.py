@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from wrn.architecture import describe
+from wrn.architecture.wiring import AUTHORS, FAMILIES, TITU1994, Wiring, named
 from wrn.config import WIRINGS, ModelConfig, TrainConfig
 from wrn.errors import ConfigError
 from wrn.model import build_model
 from wrn.weights import differences
-from wrn.wiring import AUTHORS, FAMILIES, TITU1994, Wiring, named
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -8,12 +8,13 @@ import pytest
 
 from tests.teachers import STATISTICS, distilling, write_teacher
 from tests.trainings import small
-from wrn import collective, workers
 from wrn.config import ModelConfig
 from wrn.devices import choose
 from wrn.errors import ConfigError, WeightsError
+from wrn.jobs import workers
 from wrn.runs import RunStore
-from wrn.teacher_files import read_teachers
+from wrn.training import collective
+from wrn.training.teacher_files import read_teachers
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from tests.teachers import write_teacher
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from wrn.data import load_cached
 from wrn.devices import choose
-from wrn.randomness import image_order
-from wrn.session import Session
-from wrn.teacher_files import read_teachers
+from wrn.training.randomness import image_order
+from wrn.training.session import Session
+from wrn.training.teacher_files import read_teachers
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
 
 
 class FakeTraining:
-    """Stands for `wrn.training.train`: steps until it is stopped, ended or failed."""
+    """Stands for `loop.train`: steps until it is stopped, ended or failed."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -33,7 +33,7 @@ class FakeTraining:
         self.fail: Exception | None = None
 
     def __call__(self, config, dataset, run, on_progress, should_stop, devices):
-        from wrn.training import Outcome, Progress
+        from wrn.training.loop import Outcome, Progress
 
         for step in (1, 2):
             run.record(step_record(1, step))
@@ -64,7 +64,7 @@ class FakeTraining:
 
     def install(self, monkeypatch) -> None:
         """Put it in the place of the real training."""
-        from wrn import execution
+        from wrn.jobs import execution
 
         class Devices:
             description = DEVICE

@@ -10,9 +10,9 @@ from ui.live_chart import live_chart
 from ui.text import literal, refusal
 from wrn import speed
 from wrn.architecture import Architecture
+from wrn.architecture.published import published
 from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig, options
 from wrn.errors import ConfigError
-from wrn.estimate import activation_bytes, estimate
 from wrn.graph import (
     FORMATS,
     INSTALL_GRAPHVIZ,
@@ -25,7 +25,7 @@ from wrn.graph import (
     to_dot,
 )
 from wrn.jobs import manager
-from wrn.published import published
+from wrn.speed.estimate import activation_bytes, estimate
 from wrn.text import estimated_duration, file_size, gigabytes, short_count
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}

@@ -15,7 +15,7 @@ from ui.loading import load_network
 from ui.picture_choice import Picture
 from ui.pictures import blended, enlarged, tiles
 from ui.text import literal
-from wrn.pictures import data_address
+from wrn.data.pictures import data_address
 
 if TYPE_CHECKING:
     from wrn.inference import Classifier
@@ -43,7 +43,7 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
     known = found_out(st.session_state.get(state.EVALUATED), chosen.identity)
     loaded = known.loaded if known else load_network(chosen)
     # Loads TensorFlow: only now.
-    from wrn.explain import classify, first_filters, grad_cam, top_classes
+    from wrn.evaluation.explain import classify, first_filters, grad_cam, top_classes
 
     (probabilities,) = classify(loaded.classifier, image[None])
     names = loaded.class_names
@@ -112,7 +112,7 @@ def _verdict(best: tuple[str, float], true: str | None) -> str:
 
 def _maps(classifier: "Classifier", image: NDArray[np.uint8]) -> None:
     """Show the maps of a layer that the person chooses."""
-    from wrn.explain import feature_maps, layers_with_maps, stretched
+    from wrn.evaluation.explain import feature_maps, layers_with_maps, stretched
 
     st.markdown("**Maps of a layer**")
     names = layers_with_maps(classifier.model)

@@ -11,7 +11,7 @@ from ui.chosen_weights import ChosenWeights
 from wrn.stored import ENDING
 
 if TYPE_CHECKING:
-    from wrn.diagnosis import Diagnosis
+    from wrn.evaluation.diagnosis import Diagnosis
 
 
 def offer_converted(
@@ -55,7 +55,7 @@ def converted(chosen: ChosenWeights, diagnosis: "Diagnosis | None" = None) -> by
         WeightsError: If they hold no Wide ResNet.
     """
     # Loads TensorFlow: only now.
-    from wrn.converting import convert
+    from wrn.stored.converting import convert
 
     with (
         chosen.file() as source,

@@ -13,7 +13,7 @@ def show_diagnosis(diagnosis: Mapping[str, Any]) -> None:
     """Show the table of what was tried, the winner first.
 
     Args:
-        diagnosis: What `wrn.diagnosis.Diagnosis.to_dict` returned.
+        diagnosis: What `wrn.evaluation.diagnosis.Diagnosis.to_dict` returned.
     """
     if diagnosis["random"]:
         st.warning(diagnosis["sentence"])

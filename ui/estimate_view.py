@@ -7,9 +7,9 @@ from ui.text import literal, refusal
 from wrn import speed
 from wrn.config import RunConfig
 from wrn.errors import WrnError
-from wrn.estimate import estimate
 from wrn.jobs import JobManager
 from wrn.speed import Speed
+from wrn.speed.estimate import estimate
 
 
 def estimate_line(jobs: JobManager, config: RunConfig) -> None:

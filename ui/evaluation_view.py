@@ -15,11 +15,11 @@ from ui.live_chart import live_chart
 from ui.pictures import enlarged
 from ui.text import literal, rounded
 from wrn.data import Images
-from wrn.pictures import data_address
+from wrn.data.pictures import data_address
 
 if TYPE_CHECKING:
-    from wrn.diagnosis import Diagnosis
     from wrn.evaluation import Evaluation
+    from wrn.evaluation.diagnosis import Diagnosis
 
 #: Images in the gallery, and their side in pixels.
 GALLERY_IMAGES = 24
@@ -258,7 +258,7 @@ def _downloads(result: Evaluated) -> None:
 
 def _page(result: Evaluated) -> str:
     # Loads TensorFlow, which is there by now.
-    from wrn.html_report import to_html
+    from wrn.evaluation.html_report import to_html
 
     return to_html(result.report, result.evaluation, result.images.images)
 

@@ -10,10 +10,10 @@ import streamlit as st
 from ui import state
 from ui.address import bring_back, keep
 from ui.text import literal, refusal
+from wrn.architecture.published import PRESETS
 from wrn.config import DEPTHS, Config, ModelConfig, Option, expectation, options
 from wrn.errors import ConfigError
 from wrn.graph import LEVELS
-from wrn.published import PRESETS
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 

@@ -14,7 +14,7 @@ from wrn import weights
 from wrn.data import Dataset, load_cached, source_version
 
 if TYPE_CHECKING:
-    from wrn.diagnosis import Diagnosis
+    from wrn.evaluation.diagnosis import Diagnosis
     from wrn.restoring import LoadedWeights
 
 
@@ -77,7 +77,7 @@ def load_diagnosis(
         bar.progress(done / total, words)
 
     def find_out() -> "Diagnosis | None":
-        from wrn.diagnosis import diagnose
+        from wrn.evaluation.diagnosis import diagnose
 
         with chosen.file() as path:
             return diagnose(path, dataset, on_progress=show)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui.text import literal
-from wrn.resources import read_usage
+from wrn.machine.resources import read_usage
 from wrn.text import gigabytes
 
 

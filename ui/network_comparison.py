@@ -7,9 +7,9 @@ from ui.address import bring_back, keep
 from ui.architecture_view import group_shares
 from ui.text import refusal
 from wrn.architecture import Architecture, describe
+from wrn.architecture.comparison import compare, network_named
+from wrn.architecture.published import PRESETS
 from wrn.errors import ConfigError
-from wrn.network_comparison import compare, network_named
-from wrn.published import PRESETS
 
 
 def comparison(architecture: Architecture) -> None:

@@ -11,8 +11,8 @@ from ui import state
 from ui.images_choice import choose_source
 from ui.loading import load_images
 from ui.uploads import forget, uploaded_before
+from wrn.data.pictures import FORMATS, MAX_PICTURE_BYTES, read_picture
 from wrn.errors import DataError
-from wrn.pictures import FORMATS, MAX_PICTURE_BYTES, read_picture
 
 TEST, OWN = "A test image", "My own pictures"
 

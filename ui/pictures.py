@@ -1,8 +1,8 @@
 """Small pictures made large, laid over each other and put side by side.
 
-They are shown by their `wrn.pictures.data_address`: one that Streamlit serves as a file
-is gone once a rerun shows another one, or is broken off, though the browser may ask for
-it still.
+They are shown by their `wrn.data.pictures.data_address`: one that Streamlit serves as a
+file is gone once a rerun shows another one, or is broken off, though the browser may
+ask for it still.
 """
 
 import numpy as np

@@ -9,10 +9,10 @@ from ui.loading import load_images
 from ui.pictures import enlarged
 from ui.text import literal, refusal
 from wrn.config import FULL_SIZE, DataConfig, TrainConfig
+from wrn.config.schedule import image_size
 from wrn.data import is_loaded, needs_download, source_version
+from wrn.data.pictures import data_address
 from wrn.errors import WrnError
-from wrn.pictures import data_address
-from wrn.schedule import image_size
 
 #: How many are shown, and in how many columns where there is room.
 COUNT, COLUMNS = 16, 8
@@ -75,7 +75,7 @@ def _pictures(
     """Return the enlarged samples, as addresses, and the names of their classes."""
     # Loads TensorFlow: only now.
     from wrn.data import load_cached
-    from wrn.samples import first_samples
+    from wrn.training.samples import first_samples
 
     dataset = load_cached(data.source)
     train = TrainConfig(

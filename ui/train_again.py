@@ -6,7 +6,7 @@ from ui import state
 from ui.address import open_page
 from ui.forms import MOST_DROPOUT, prefill
 from wrn.config import ModelConfig, RunConfig
-from wrn.recipes import DEFAULT_RECIPE, RECIPES
+from wrn.config.recipes import DEFAULT_RECIPE, RECIPES
 
 
 def train_again_button(config: RunConfig) -> None:

@@ -12,7 +12,7 @@ from ui.images_choice import choose_source
 from ui.live_chart import live_chart
 from ui.samples_view import samples
 from ui.text import changes_with_labels, literal, refusal
-from wrn import feasibility, naming
+from wrn import naming
 from wrn.config import (
     DataConfig,
     OutputConfig,
@@ -20,10 +20,11 @@ from wrn.config import (
     TrainConfig,
     options,
 )
+from wrn.config.recipes import RECIPES, Recipe, note
+from wrn.config.schedule import image_growth, learning_rate
 from wrn.errors import ConfigError, WrnError
 from wrn.jobs import JobManager
-from wrn.recipes import RECIPES, Recipe, note
-from wrn.schedule import image_growth, learning_rate
+from wrn.training import feasibility
 
 #: What most people set; the rest is folded away.
 DATA_FIRST = ("limit",)

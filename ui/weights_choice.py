@@ -20,7 +20,7 @@ from wrn.stored import Card, list_stored
 from wrn.text import file_size
 
 if TYPE_CHECKING:
-    from wrn.diagnosis import Diagnosis
+    from wrn.evaluation.diagnosis import Diagnosis
 
 UPLOAD = "Upload a file"
 FILE_TYPES = ("h5", "hdf5", "keras")

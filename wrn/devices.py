@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from wrn.cluster import Cluster
 from wrn.errors import ClusterError, ConfigError
-from wrn.host import best_cpu_precision
+from wrn.machine.host import best_cpu_precision
 
 #: CUDA compute capability from which GPUs multiply bfloat16 (Ampere) and float16
 #: (Volta) matrices in their tensor cores.

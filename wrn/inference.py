@@ -8,9 +8,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn.architecture import IMAGE_SHAPE
+from wrn.config.schedule import BATCH_IMAGES
 from wrn.errors import DataError, WeightsError
 from wrn.preprocessing import Preprocessing
-from wrn.schedule import BATCH_IMAGES
 from wrn.tracing import traced
 
 

@@ -24,9 +24,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from wrn.architecture import IMAGE_SHAPE, Architecture, Layer, describe
+from wrn.architecture.wiring import AUTHORS, Wiring
 from wrn.config import ModelConfig
 from wrn.own_keras import keras
-from wrn.wiring import AUTHORS, Wiring
 
 #: A file of a whole model names these classes as this project's own. Else Keras would
 #: take its own of the same names, which compute something else.

@@ -10,8 +10,8 @@ from wrn.data import CLASS_NAMES
 from wrn.devices import choose
 from wrn.inference import Classifier
 from wrn.model import build_model
-from wrn.origins import known_classes
 from wrn.preprocessing import MeanStd, Preprocessing, read_preprocessing
+from wrn.weights.origins import known_classes
 
 #: CIFAR-10's channel statistics as in the authors' code (train.lua, byte data).
 #: Used for weights that do not say what they were trained with.

@@ -109,7 +109,7 @@ def test_calibration_flip_and_files(models, images):
 
 @pytest.mark.slow
 def test_what_is_not_recorded_is_tried(models, images, monkeypatch):
-    monkeypatch.setattr("wrn.diagnosis.WHITENING_BELOW", -1.0)
+    monkeypatch.setattr("wrn.evaluation.diagnosis.WHITENING_BELOW", -1.0)
     write_weights(models / "bare.weights.h5", write=weight_files.write_weights_h5)
     app = evaluate(open_evaluate())
     assert not app.exception

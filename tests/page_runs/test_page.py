@@ -23,8 +23,8 @@ from tests.training_fakes import (
 )
 from ui import job_view
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
+from wrn.config.recipes import note
 from wrn.jobs import manager
-from wrn.recipes import note
 from wrn.runs import Notes, RunStore, Status
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from wrn import weights
 from wrn.config import ModelConfig
 from wrn.model import build_model
 from wrn.runs import RunStore
-from wrn.training import train
+from wrn.training.loop import train
 
 fcntl = pytest.importorskip("fcntl")
 

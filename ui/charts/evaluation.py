@@ -139,7 +139,7 @@ def reliability(calibrated: Mapping[str, Sequence[float | None]]) -> go.Figure:
     """Draw how often a network is right against how sure it is.
 
     Args:
-        calibrated: What `wrn.calibration.Calibration.to_dict` returned.
+        calibrated: What `wrn.evaluation.calibration.Calibration.to_dict` returned.
 
     Returns:
         A figure of a bar a bin; on the diagonal it is right as often as it says.

@@ -16,7 +16,7 @@ from wrn.cli import benchmark, classify, describe, evaluate, files, runs, train
 from wrn.cli.arguments import Parser
 from wrn.cli.output import complain
 from wrn.errors import ConfigError, WrnError
-from wrn.failures import explain
+from wrn.jobs.failures import explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
 
 def _benchmark(arguments: argparse.Namespace) -> int:
     start_tensorflow()
-    from wrn import benchmark
+    from wrn.speed import benchmark
 
     train = config_of(TrainConfig, arguments)
     report = benchmark.run(

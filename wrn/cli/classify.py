@@ -11,8 +11,8 @@ from wrn.cli.arguments import command
 from wrn.cli.output import print_json, print_table
 from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
+from wrn.data.pictures import FORMATS, MAX_PICTURE_BYTES, read_picture
 from wrn.errors import DataError
-from wrn.pictures import FORMATS, MAX_PICTURE_BYTES, read_picture
 from wrn.text import file_size
 
 
@@ -36,7 +36,7 @@ def _classify(arguments: argparse.Namespace) -> int:
     path, _ = weights_path(arguments)
     images = np.stack([_read(each) for each in arguments.pictures])
     start_tensorflow()
-    from wrn.explain import classify, top_classes
+    from wrn.evaluation.explain import classify, top_classes
     from wrn.restoring import load_weights
 
     loaded = load_weights(path)

@@ -6,12 +6,12 @@ from typing import Any
 
 from wrn import graph
 from wrn.architecture import describe
+from wrn.architecture.comparison import compare, network_named
+from wrn.architecture.published import published
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table, write
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError
-from wrn.network_comparison import compare, network_named
-from wrn.published import published
 
 #: What the graph can be written as.
 _KINDS = ("dot", *graph.FORMATS)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wrn.architecture.published import Published
 from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import Bar, check_writable, print_json, print_table, write
 from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import DataConfig, TrainConfig
-from wrn.published import Published
 from wrn.text import counted, encodable
 
 #: Rows of the table of what was tried.
@@ -57,9 +57,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     precision = config_of(TrainConfig, arguments).precision
     start_tensorflow()
     from wrn.data import load_cached, select
-    from wrn.diagnosis import diagnose
     from wrn.evaluation import check_classes, evaluate, keep
     from wrn.evaluation import report as evaluation_report
+    from wrn.evaluation.diagnosis import diagnose
     from wrn.restoring import load_weights
 
     loaded = load_weights(path, precision)
@@ -106,7 +106,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.csv:
         write(arguments.csv, evaluation.to_csv(dataset.class_names).encode())
     if arguments.html:
-        from wrn.html_report import to_html
+        from wrn.evaluation.html_report import to_html
 
         page = to_html(report, evaluation, images.images)
         write(arguments.html, encodable(page).encode())

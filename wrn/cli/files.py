@@ -63,7 +63,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _convert(arguments: argparse.Namespace) -> int:
     start_tensorflow()
-    from wrn.converting import check_target, convert
+    from wrn.stored.converting import check_target, convert
 
     check_target(arguments.out)
     diagnosis = _diagnosis(arguments) if arguments.diagnose else None
@@ -83,8 +83,8 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _diagnosis(arguments: argparse.Namespace) -> Any:
     from wrn import weights
     from wrn.data import load_cached
-    from wrn.diagnosis import diagnose
     from wrn.evaluation import check_classes
+    from wrn.evaluation.diagnosis import diagnose
 
     # Before the images, which may take a download.
     classes = weights.inspect(arguments.file)["classes"]

@@ -169,7 +169,7 @@ def _store(arguments: argparse.Namespace) -> int:
     run = RunStore(runs_folder(config_of(OutputConfig, arguments))).open(arguments.run)
     start_tensorflow()
     from wrn.stored import stored_path
-    from wrn.storing import store
+    from wrn.stored.storing import store
 
     source = config_of(DataConfig, arguments).source
     stored = store(run, source, name=arguments.name, replace=arguments.replace)

@@ -5,12 +5,11 @@ import dataclasses
 import shlex
 from typing import Any
 
-from wrn import recipes
 from wrn.cli.arguments import add_options, command, flag_of, given
 from wrn.cli.output import ProgressBar, complain, print_json
 from wrn.cli.process import catch_signals, start_tensorflow
 from wrn.cluster import Cluster, cluster
-from wrn.config import SECTIONS, RunConfig, runs_folder
+from wrn.config import SECTIONS, RunConfig, recipes, runs_folder
 from wrn.errors import ConfigError
 from wrn.runs import Run, RunStore, figure
 from wrn.text import counted
@@ -112,12 +111,12 @@ def _estimate(
     config: RunConfig, store: RunStore, arguments: argparse.Namespace, epochs_done: int
 ) -> int:
     from wrn import speed
-    from wrn.estimate import estimate
+    from wrn.speed.estimate import estimate
 
     found: speed.Speed | None
     if arguments.measure:
         start_tensorflow()
-        from wrn.measurement import measure
+        from wrn.speed.measurement import measure
 
         train = config.train
         found = measure(train.precision, train.devices)
@@ -137,7 +136,7 @@ def _estimate(
 
 def _execute(run: Run, arguments: argparse.Namespace, workers: Cluster | None) -> int:
     start_tensorflow()
-    from wrn.execution import Execution
+    from wrn.jobs.execution import Execution
 
     stopped = catch_signals()
     with ProgressBar(quiet=arguments.quiet) as bar:
@@ -194,7 +193,7 @@ def _follow(config: RunConfig, arguments: argparse.Namespace, workers: Cluster) 
     """Train along with the chief, which has the run."""
     start_tensorflow()
     from wrn.devices import choose
-    from wrn.workers import follow
+    from wrn.jobs.workers import follow
 
     stopped = catch_signals()
     # Before the chief's settings come, which need the devices to travel on.

@@ -14,7 +14,8 @@ _DEVICES = re.compile(r"auto|cpu|((cpu|gpu):\d+)( *, *(cpu|gpu):\d+)*")
 #: Height and width of every image of CIFAR, in pixels.
 FULL_SIZE = 32
 
-#: The programs whose wiring is known; `wrn.wiring.FAMILIES` has what each means.
+#: The programs whose wiring is known; `FAMILIES` in `wrn.architecture.wiring` has what
+#: each means.
 WIRINGS = (
     "authors",
     "asmith26",

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 
 from wrn.architecture import Architecture
+from wrn.architecture.wiring import AUTHORS
 from wrn.graph.outline import Outline, outline
 from wrn.graph.picture import Box, Edge, Frame, Graph, Node
 from wrn.graph.words import sentence
-from wrn.wiring import AUTHORS
 
 #: Width and height, in pixels, of the view that a picture should fill at best.
 VIEW = (1200, 560)

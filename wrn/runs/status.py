@@ -24,7 +24,7 @@ class Status:
         created: When the run was made, in seconds since 1970.
         updated: When the status was last written, in seconds since 1970.
         seconds: Time spent training, over all sessions.
-        progress: The last `wrn.training.Progress`, as plain JSON types.
+        progress: The last `wrn.training.loop.Progress`, as plain JSON types.
         error: Why it failed, in words; empty otherwise.
         advice: What to try after a failure; empty otherwise.
         traceback: The traceback of the failure; empty otherwise.

@@ -9,11 +9,7 @@ use.
 
 from dataclasses import dataclass
 
-from wrn.weights.formats import WeightFile
-from wrn.weights.hints import Hints
-from wrn.weights.reading import Reading, default_epsilon
-from wrn.weights.shapes import Shapes
-from wrn.wiring import (
+from wrn.architecture.wiring import (
     ASMITH26,
     AUTHORS,
     CHRIS4540,
@@ -25,6 +21,10 @@ from wrn.wiring import (
     TITU1994_2017,
     Wiring,
 )
+from wrn.weights.formats import WeightFile
+from wrn.weights.hints import Hints
+from wrn.weights.reading import Reading, default_epsilon
+from wrn.weights.shapes import Shapes
 
 #: Families whose batch normalization has the settings that Keras had by default.
 _KERAS_DEFAULTS = (ASMITH26, KERAS_CONTRIB, CHRIS4540)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
+from wrn.architecture.wiring import Order, Padding, Shortcut
 from wrn.weights.description import Described, described_layers
 from wrn.weights.formats import WeightFile
 from wrn.weights.layers import Found
-from wrn.wiring import Order, Padding, Shortcut
 
 #: What a layer without weights is, by its name or the name of its class.
 _WORDS = {

@@ -3,8 +3,8 @@
 The HDF5 library has memory faults that a damaged or hostile file can trigger, so
 weights are never read in this process: `child.py` reads them in a process of its own,
 bounded in memory and time, and hands back raw numbers and JSON, which are checked
-again here. It leaves out what a resume needs besides; `wrn.checkpoint` reads that from
-a run's own folder, after the weights have passed here.
+again here. It leaves out what a resume needs besides; `wrn.training.checkpoint` reads
+that from a run's own folder, after the weights have passed here.
 """
 
 import errno

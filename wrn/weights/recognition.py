@@ -14,6 +14,7 @@ file must find its place there. Names and classes of layers are free.
 from dataclasses import dataclass
 
 from wrn.architecture import Layer, describe
+from wrn.architecture.wiring import AUTHORS, Wiring
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError
 from wrn.text import printable
@@ -42,7 +43,6 @@ from wrn.weights.reading import (
 )
 from wrn.weights.refusals import refusal
 from wrn.weights.shapes import STEM, Shapes, infer
-from wrn.wiring import AUTHORS, Wiring
 
 
 @dataclass(frozen=True, eq=False)
