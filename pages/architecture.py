@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from ui.architecture_view import (
+from ui.architecture.comparison import comparison
+from ui.architecture.graph import graph_view
+from ui.architecture.network import (
     cost_of_training,
     downloads,
     group_shares,
@@ -11,9 +13,7 @@ from ui.architecture_view import (
     node_facts,
 )
 from ui.forms import level_switch, model_form
-from ui.graph_view import graph_view
 from ui.navigation import require_frame
-from ui.network_comparison import comparison
 from wrn.architecture import describe
 from wrn.graph import draw
 

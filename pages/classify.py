@@ -3,12 +3,12 @@
 import streamlit as st
 
 from ui import state
-from ui.classification_view import show
-from ui.evaluation_view import found_out
+from ui.choices.picture import choose_picture
+from ui.choices.weights import choose_weights, recognize, tell_notes
+from ui.evaluation.classification import show
+from ui.evaluation.result import found_out
 from ui.navigation import require_frame
-from ui.picture_choice import choose_picture
 from ui.text import refusal
-from ui.weights_choice import choose_weights, recognize, tell_notes
 from wrn.errors import WrnError
 
 require_frame()

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from ui import state
-from ui.converted_download import offer_converted
-from ui.evaluation_view import found_out, show
-from ui.images_choice import choose_flip, choose_images, offer_synthetic
-from ui.measuring import measure
+from ui.choices.images import choose_flip, choose_images, offer_synthetic
+from ui.choices.weights import choose_weights, recognize, tell_notes
+from ui.evaluation.converted_download import offer_converted
+from ui.evaluation.measuring import measure
+from ui.evaluation.result import found_out, show
 from ui.navigation import require_frame
 from ui.text import refusal
-from ui.weights_choice import choose_weights, recognize, tell_notes
 from wrn.errors import DataError, WrnError
 
 require_frame()

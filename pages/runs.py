@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from ui.job_view import run_panel, watch
 from ui.navigation import require_frame
-from ui.run_comparison import compare
-from ui.run_deletion import delete_button, deleted_list, undo_line
-from ui.run_details import (
+from ui.runs.comparison import compare
+from ui.runs.deletion import delete_button, deleted_list, undo_line
+from ui.runs.details import (
     downloads,
     evaluate_button,
     files,
@@ -14,8 +13,9 @@ from ui.run_details import (
     settings,
     tensorboard,
 )
-from ui.run_notes import notes_form
-from ui.run_table import (
+from ui.runs.job import run_panel, watch
+from ui.runs.notes import notes_form
+from ui.runs.table import (
     choose_row,
     damaged,
     filtered,
@@ -23,7 +23,7 @@ from ui.run_table import (
     recall,
     tell_misnamed,
 )
-from ui.train_again import train_again_button
+from ui.runs.train_again import train_again_button
 from wrn.jobs import manager
 from wrn.runs import LIVE_STATES
 

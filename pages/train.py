@@ -3,10 +3,10 @@
 import streamlit as st
 
 from ui import state
-from ui.estimate_view import estimate_line
-from ui.job_view import current_run, run_panel, watch
 from ui.navigation import require_frame
-from ui.train_form import acknowledge, run_form, start_button
+from ui.runs.job import current_run, run_panel, watch
+from ui.train.estimate import estimate_line
+from ui.train.form import acknowledge, run_form, start_button
 from wrn.jobs import manager
 
 require_frame()

@@ -29,8 +29,8 @@ PYTHON = "\n".join(blocks("python"))
 COMMANDS = [line for line in blocks("console") if line.startswith("python -m wrn")]
 
 
-# One process for all commands: TensorFlow starts once. `tests/test_cli.py` starts them
-# apart.
+# One process for all commands: TensorFlow starts once. `tests/cli/test_cli.py` starts
+# them apart.
 IN_TURN = """
 import shlex, sys
 from wrn import cli

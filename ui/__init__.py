@@ -1,1 +1,9 @@
-"""What the pages share: navigation, state, forms, charts, the graph."""
+"""What the pages are made of.
+
+    architecture, train, runs   the parts of these pages
+    evaluation                  those of Evaluate and Classify
+    choices                     what a person chooses: weights, images, a picture
+    charts                      figures from plain data
+
+The rest is shared: navigation, addresses, state, forms, what takes long to load.
+"""

@@ -12,7 +12,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tests.browser.browsing import Server, looks, screenshot, settled, visit
 from tests.browser.steps import choose, wait_for_graph
 from tests.browser.steps import press as press_button
-from ui.graph_view import ASSETS
+from ui.architecture.graph import ASSETS
 from wrn.architecture import describe
 from wrn.config import ModelConfig
 from wrn.graph import draw

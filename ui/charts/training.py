@@ -9,8 +9,8 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from ui.charts.decimation import POINTS_PER_CURVE, decimate, straighten
+from ui.charts.records import Curves
 from ui.charts.style import RUN_COLORS, TEST_COLOR, TRAIN_COLOR, compact, empty_figure
-from ui.records import Curves
 
 #: Most points of a learning rate, of curves behind smoothed ones, and of smoothed ones:
 #: a live chart is sent anew every second, in at most 20 kB.
