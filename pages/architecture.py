@@ -3,16 +3,10 @@
 import streamlit as st
 
 from ui.architecture.comparison import comparison
-from ui.architecture.graph import graph_view
-from ui.architecture.network import (
-    cost_of_training,
-    downloads,
-    group_shares,
-    layer_table,
-    metrics,
-    node_facts,
-)
-from ui.forms import level_switch, model_form
+from ui.architecture.graph import downloads, graph_view, level_switch, node_facts
+from ui.architecture.network import group_shares, layer_table, metrics
+from ui.architecture.training import cost_of_training
+from ui.forms import model_form
 from ui.navigation import require_frame
 from wrn.architecture import describe
 from wrn.graph import draw

@@ -4,7 +4,8 @@ import streamlit as st
 
 from ui import state
 from ui.choices.picture import choose_picture
-from ui.choices.weights import choose_weights, recognize, tell_notes
+from ui.choices.recognized import recognize, tell_notes
+from ui.choices.weights import choose_weights
 from ui.evaluation.classification import show
 from ui.evaluation.result import found_out
 from ui.navigation import require_frame

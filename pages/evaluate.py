@@ -4,7 +4,8 @@ import streamlit as st
 
 from ui import state
 from ui.choices.images import choose_flip, choose_images, offer_synthetic
-from ui.choices.weights import choose_weights, recognize, tell_notes
+from ui.choices.recognized import recognize, tell_notes
+from ui.choices.weights import choose_weights
 from ui.evaluation.converted_download import offer_converted
 from ui.evaluation.measuring import measure
 from ui.evaluation.result import found_out, show

@@ -13,8 +13,8 @@ from ui.runs.details import (
     settings,
     tensorboard,
 )
-from ui.runs.job import run_panel, watch
 from ui.runs.notes import notes_form
+from ui.runs.panel import run_panel, watch
 from ui.runs.table import (
     choose_row,
     damaged,

@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import state
 from ui.navigation import require_frame
-from ui.runs.job import current_run, run_panel, watch
+from ui.runs.panel import current_run, run_panel, watch
 from ui.train.estimate import estimate_line
 from ui.train.form import acknowledge, run_form, start_button
 from wrn.jobs import manager

@@ -9,7 +9,6 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tests.fork_server import ForkServer
 from wrn.data import CLASS_NAMES, Dataset, Images
 
 #: The repository's root.
@@ -25,19 +24,6 @@ def _own_runs_folder(tmp_path, monkeypatch):
     runtime = sys.modules.pop("_wrn_runtime", None)
     if runtime and hasattr(runtime, "manager"):
         runtime.manager.close()
-
-
-@pytest.fixture(scope="session")
-def fork_server():
-    with ForkServer() as server:
-        yield server
-
-
-@pytest.fixture
-def quick_reading(fork_server, monkeypatch):
-    """Let the reader fork its child processes instead of starting an interpreter."""
-    if hasattr(os, "fork"):
-        monkeypatch.setattr("subprocess.run", fork_server.run)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 from wrn.architecture.wiring import FAMILIES
+from wrn.cli import runs
 from wrn.cli.arguments import flag_of
 from wrn.config import SECTIONS, options
 from wrn.runs import RunStore
@@ -77,7 +78,8 @@ def _check_fields(store):
     told = [set(re.findall(r"`(\w+)`", fields)) for _, fields in rows]
     run = store.open("from-python")
     found = [run.metrics("step")[0], run.metrics("epoch")[0], run.speed()[0]]
-    assert told[:3] == [set(record) for record in found]
+    summary = runs._summary(run)
+    assert told == [set(record) for record in (*found, summary)]
 
 
 def test_make_targets_exist():
@@ -116,6 +118,19 @@ def test_linked_files_exist():
     for name in re.findall(r"\]\(((?!http)[^)]+)\)|`(docs/[^`]+)`", README):
         target = name[0] or name[1]
         assert (ROOT / target).exists(), target
+
+
+def test_files_that_the_documents_name_exist():
+    named = [
+        (document.name, name)
+        for document in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+        for name in re.findall(
+            r"(?<![\w/.])((?:wrn|ui|pages|tests|docs|models)/[\w./-]+\.[a-z0-9]+)\b",
+            document.read_text(),
+        )
+    ]
+    assert len(named) > 20
+    assert not [pair for pair in named if not (ROOT / pair[1]).exists()]
 
 
 def test_the_guide_names_settings_and_wirings_that_exist():

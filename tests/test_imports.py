@@ -87,6 +87,28 @@ def parts_in_order():
     return [*ground, *(name for line in listed for name in line.split(", "))]
 
 
+def modules_listed(docstring):
+    """Return the modules that a package's docstring lists, a line each."""
+    lines = re.findall(r"^ *(\w+(?:, \w+)*)  +\S", docstring, re.MULTILINE)
+    return {name for line in lines for name in line.split(", ")}
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        path.parent.relative_to(ROOT)
+        for top in ("wrn", "ui")
+        for path in sorted((ROOT / top).glob("*/__init__.py"))
+    ],
+    ids=str,
+)
+def test_packages_that_list_their_modules_list_all(package):
+    tree = ast.parse((ROOT / package / "__init__.py").read_text())
+    listed = modules_listed(ast.get_docstring(tree, clean=False))
+    there = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    assert not listed & there or listed == there
+
+
 def imported_parts(path):
     """Return the parts of the library that a file imports, inside functions too."""
     for node in ast.walk(ast.parse(path.read_text())):

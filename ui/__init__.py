@@ -5,5 +5,6 @@
     choices                     what a person chooses: weights, images, a picture
     charts                      figures from plain data
 
-The rest is shared: navigation, addresses, state, forms, what takes long to load.
+The rest is shared: navigation and addresses, session keys, forms, live charts,
+pictures, texts, what takes long to load, and what keeps reruns from each other.
 """

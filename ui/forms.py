@@ -13,7 +13,6 @@ from ui.text import literal, refusal
 from wrn.architecture.published import PRESETS
 from wrn.config import DEPTHS, Config, ModelConfig, Option, expectation, options
 from wrn.errors import ConfigError
-from wrn.graph import LEVELS
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
@@ -141,23 +140,6 @@ def _preset(network: ModelConfig) -> None:
         on_change=choose,
         key=state.PRESET,
     )
-
-
-def level_switch() -> str:
-    """Ask for the level of detail of the graph. The answer lives in the URL."""
-    bring_back(state.LEVEL, options=LEVELS)
-    chosen = st.segmented_control(
-        "Level of detail",
-        LEVELS,
-        default="layers",
-        required=True,
-        format_func=str.capitalize,
-        label_visibility="collapsed",
-        key=state.LEVEL,
-        bind="query-params",
-    )
-    keep(state.LEVEL)
-    return str(chosen)
 
 
 def config_form(

@@ -1,4 +1,4 @@
-"""The session keys that more than one place knows.
+"""All session keys in one place, so that no two are alike.
 
 Keys of widgets that are bound to the URL are also the names of its parameters:
 `?depth=28&widen_factor=10`.
@@ -24,12 +24,12 @@ VERSUS = "versus"
 WEIGHTS = "weights"
 
 #: The chosen run, and those that it is compared with: in the URL, but not bound to it.
-#: And the one that was chosen, with the number of that visit of the page.
 RUN = "run"
 COMPARED = "compared"
+#: The run that was chosen last, and the number of that visit of the page.
+CHOSEN_RUN = "chosen_run"
 #: The run that others were compared with last, and the number of that visit.
 COMPARISON = "comparison"
-CHOSEN_RUN = "chosen_run"
 #: Which runs the table lists, and when the last was deleted that is deleted here.
 RUNS_SEARCH = "runs_search"
 RUNS_STATES = "runs_states"

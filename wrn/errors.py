@@ -6,7 +6,7 @@
     ├── WeightsError       a file that holds no usable Wide ResNet weights
     ├── RunError           a run folder that is missing, damaged or in use
     ├── DivergedError      a training whose loss is no longer a number
-    ├── ClusterError       another machine of a training was lost
+    ├── ClusterError       another machine was lost, or this one cannot join
     └── MissingToolError   an optional program, such as Graphviz, is not installed
 
 A message is one or two plain sentences for the person who reads it: what was

@@ -53,3 +53,8 @@ def gigabytes(size: int) -> str:
     """Write a number of bytes as two digits know it, such as `1.9 GB` or `23 GB`."""
     number = size / 1e9
     return f"{number:.1f} GB" if number < 9.95 else f"{number:,.0f} GB"
+
+
+def sides(shape: tuple[int, ...]) -> str:
+    """Write a shape as `3x3x16x32`."""
+    return "x".join(map(str, shape))

@@ -5,7 +5,10 @@ import plotly.graph_objects as go
 import pytest
 
 from ui import charts
+from ui.charts.decimation import POINTS_PER_CURVE, decimate
 from ui.charts.records import Curves
+from ui.charts.style import TEST_COLOR, TRAIN_COLOR
+from ui.charts.training import smoothed
 
 CLASSES = ("cat", "dog", "frog")
 
@@ -40,12 +43,12 @@ def curves(points: list[dict[str, float]]) -> Curves:
 
 
 #: Points that a curve is thinned out to.
-MOST = charts.POINTS_PER_CURVE
+MOST = POINTS_PER_CURVE
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, MOST - 1, MOST])
 def test_a_short_curve_keeps_every_point(count):
-    x, y = charts.decimate(np.arange(count), np.arange(count) ** 2)
+    x, y = decimate(np.arange(count), np.arange(count) ** 2)
     assert x.tolist() == list(range(count))
     assert y.tolist() == [i**2 for i in range(count)]
 
@@ -58,7 +61,7 @@ def test_decimation_keeps_order_ends_and_extremes(count, limit):
     y = noise.normal(size=count)
     y[count // 3] = 50.0  # lone peaks, which plain striding would lose
     y[count // 2] = -50.0
-    kept_x, kept_y = charts.decimate(x, y, limit)
+    kept_x, kept_y = decimate(x, y, limit)
 
     assert len(kept_x) <= limit
     assert np.all(np.diff(kept_x) > 0)
@@ -75,14 +78,14 @@ def test_decimation_keeps_local_extremes():
     peaks = np.arange(500, 10_000, 1000)
     y[peaks] = np.arange(1, 11)
     y[peaks + 100] = -np.arange(1, 11)
-    _, kept = charts.decimate(x, y)
+    _, kept = decimate(x, y)
     assert set(kept) == set(range(-10, 11))
 
 
 def test_a_growing_curve_keeps_the_points_already_drawn():
     y = np.random.default_rng(0).normal(size=20_200)
-    before, _ = charts.decimate(np.arange(20_000), y[:20_000])
-    after, _ = charts.decimate(np.arange(20_200), y)
+    before, _ = decimate(np.arange(20_000), y[:20_000])
+    after, _ = decimate(np.arange(20_200), y)
     # All but the end, whose bucket was not full and whose last point went on.
     assert set(before[:-4]) <= set(after)
 
@@ -173,10 +176,10 @@ def test_training_curves_have_three_panels_over_one_x_axis():
 @pytest.mark.parametrize("weight", [0.0, 0.6, 0.97])
 def test_smoothing_equals_the_weighted_mean(random, weight):
     y = random.normal(size=60)
-    for place, found in enumerate(charts.smoothed(y, weight)):
+    for place, found in enumerate(smoothed(y, weight)):
         weights = weight ** np.arange(place, -1, -1.0)
         assert found == pytest.approx(np.average(y[: place + 1], weights=weights))
-    np.testing.assert_allclose(charts.smoothed(np.full(9, 2.5), weight), 2.5)
+    np.testing.assert_allclose(smoothed(np.full(9, 2.5), weight), 2.5)
 
 
 def test_smoothed_curves_lie_over_faint_ones_of_the_same_colour():
@@ -223,8 +226,8 @@ def test_train_and_test_have_fixed_colours_and_one_legend_entry_each():
     two = charts.training_curves(curves([{"epoch": 1, "test_loss": 1.0}]), "Validation")
     for figure, name in ((one, "Test"), (two, "Validation")):
         for quantity in ("loss", "accuracy"):
-            assert trace(figure, quantity).line.color == charts.TRAIN_COLOR
-            assert trace(figure, f"test_{quantity}").line.color == charts.TEST_COLOR
+            assert trace(figure, quantity).line.color == TRAIN_COLOR
+            assert trace(figure, f"test_{quantity}").line.color == TEST_COLOR
         entries = [t.name for t in figure.data if t.showlegend]
         assert entries == ["Train", name]
 
@@ -384,7 +387,7 @@ def test_figures_leave_the_theme_to_the_page(figure):
     assert figure.layout.font.color is None
 
 
-@pytest.mark.parametrize("color", [*charts.RUN_COLORS, charts.TEST_COLOR])
+@pytest.mark.parametrize("color", [*charts.RUN_COLORS, TEST_COLOR])
 @pytest.mark.parametrize("background", ["#ffffff", "#11161f"])
 def test_curves_have_a_contrast_of_three_to_one_in_both_themes(color, background):
     def luminance(text):

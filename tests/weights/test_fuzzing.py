@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests import fuzzing
+from tests.weights import fuzzing
 from wrn import weights
 from wrn.errors import WeightsError
 

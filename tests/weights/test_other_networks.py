@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import other_networks as others
 from tests import weight_files as samples
+from tests.weights import other_networks as others
 from wrn import weights
 from wrn.errors import WeightsError
 

@@ -1,34 +1,18 @@
-"""The parts of the Architecture page."""
-
-from functools import partial
+"""A network in figures: its sizes, its groups, its layers."""
 
 import streamlit as st
 
-from ui import charts, state
-from ui.address import open_page
+from ui import charts
 from ui.live_chart import live_chart
-from ui.text import literal, refusal
-from wrn import speed
+from ui.text import literal
 from wrn.architecture import Architecture
 from wrn.architecture.published import published
-from wrn.config import DataConfig, ModelConfig, RunConfig, TrainConfig, options
-from wrn.errors import ConfigError
+from wrn.config import ModelConfig
 from wrn.graph import (
-    FORMATS,
-    INSTALL_GRAPHVIZ,
     KINDS,
-    Graph,
-    can_render,
-    facts,
-    render,
     shape_text,
-    to_dot,
 )
-from wrn.jobs import manager
-from wrn.speed.estimate import activation_bytes, estimate
-from wrn.text import estimated_duration, file_size, gigabytes, short_count
-
-MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+from wrn.text import file_size, short_count
 
 
 def metrics(architecture: Architecture) -> None:
@@ -74,62 +58,6 @@ def _published(network: ModelConfig) -> tuple[str, str]:
     )
 
 
-def cost_of_training(network: ModelConfig) -> None:
-    """Tell what a training of the paper's recipe would take, at a batch size."""
-    (option,) = (o for o in options(TrainConfig) if o.name == "batch_size")
-    refused = ""
-    with st.grid(4, min_column_width=150, key="training"):
-        # Beyond a bound of its own the box would keep the number to itself.
-        batch_size = st.number_input(
-            option.label,
-            step=1,
-            value=option.default,
-            help=option.help,
-            key=state.BATCH_SIZE,
-            persist_state="session",
-        )
-        try:
-            train = TrainConfig(batch_size=batch_size)
-        except ConfigError as error:
-            refused = refusal(error)
-        else:
-            for label, (value, help) in _costs(network, train).items():
-                st.metric(label, value, help=help, border=True)
-    if refused:
-        st.error(refused)
-    if st.button("Train this network", key="train_this"):
-        st.session_state[state.FORM_ASKED] = True
-        open_page("pages/train.py")
-
-
-def _costs(network: ModelConfig, train: TrainConfig) -> dict[str, tuple[str, str]]:
-    """Return what a training takes by its label, each with where it comes from."""
-    data = DataConfig(source="cifar10")
-    config = RunConfig(model=network, data=data, train=train)
-    told = estimate(config, speed.known(config, manager().store))
-    return {
-        "Activations": (
-            file_size(activation_bytes(config, told.precision)),
-            "What one batch leaves in memory for the backward pass: inputs of "
-            f"batch normalizations and outputs of ReLUs, in {told.precision}.",
-        ),
-        "Peak memory": (
-            gigabytes(told.memory_bytes),
-            "Of a training on CIFAR-10, with weights, optimizer, images"
-            + (", on each GPU. " if told.gpus else " and the program itself. ")
-            + told.warning,
-        ),
-        "Time per epoch": (
-            "–"
-            if told.seconds_per_epoch is None
-            else estimated_duration(told.seconds_per_epoch),
-            str(told.speed)
-            if told.speed
-            else "Not known yet on this device; the Train page can measure it.",
-        ),
-    }
-
-
 def group_shares(architecture: Architecture, key: str = "shares") -> None:
     """Draw the groups' shares of parameters and of multiply-adds."""
     groups = architecture.by_group()
@@ -143,51 +71,6 @@ def group_shares(architecture: Architecture, key: str = "shares") -> None:
             for name, (parameters, adds) in groups.items()
         ),
     )
-
-
-def node_facts(architecture: Architecture, graph: Graph, selected: str | None) -> None:
-    """Tell about the selected node of a graph."""
-    node = next((node for node in graph.nodes if node.id == selected), None)
-    if node is None:
-        st.caption(
-            "Click or tap a node to see its figures. Zoom with the wheel, two fingers "
-            "or + and −, move by dragging or with the arrow keys."
-        )
-        return
-    told = facts([architecture.by_name[name] for name in node.layers])
-    with st.container(border=True, horizontal=True, gap="large", key="facts"):
-        st.markdown(f":gray[Node]  \n**{node.id}**", width="content")
-        for label, value in told.items():
-            st.markdown(f":gray[{label}]  \n{value}", width="content")
-
-
-def downloads(architecture: Architecture, level: str) -> None:
-    """Offer the graph as files; where Graphviz is missing, say how to get it."""
-    name = f"{architecture.name}-{level}"
-    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
-        st.download_button(
-            "DOT",
-            partial(to_dot, architecture, level),
-            f"{name}.dot",
-            "text/vnd.graphviz",
-            on_click="ignore",
-            help="The graph as text for Graphviz.",
-        )
-        if not can_render():
-            st.caption(INSTALL_GRAPHVIZ, width="stretch")
-            return
-        for format in FORMATS:
-            st.download_button(
-                format.upper(),
-                partial(_image, architecture, level, format),
-                f"{name}.{format}",
-                MEDIA_TYPES[format],
-                on_click="ignore",
-            )
-
-
-def _image(architecture: Architecture, level: str, format: str) -> bytes:
-    return render(to_dot(architecture, level), format)
 
 
 def layer_table(architecture: Architecture) -> None:

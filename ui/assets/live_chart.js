@@ -90,7 +90,7 @@ class Chart {
   }
 
   resize() {
-    // A chart in a closed tab has no size; it is drawn when the tab opens.
+    // A chart in a folded box has no size; it is drawn when the box unfolds.
     if (!this.drawn || !this.div.clientWidth) return;
     const { Plots, redraw } = window.Plotly;
     // Else a legend that has other rows now stays where its old ones were.

@@ -1,7 +1,8 @@
 """What a person chooses: weights, images, a picture.
 
-weights   stored ones, those of a run, or an upload
-images    which to evaluate on, and how many
-picture   a test image, or one's own
-uploads   stay when their box is gone
+weights      stored ones, those of a run, or an upload
+recognized   what the chosen weights are
+images       which to train or evaluate on, and how many
+picture      a test image, or one's own
+uploads      stay when their box is gone
 """

@@ -37,7 +37,8 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
         told: Notes on the weights that the page has shown already.
 
     Raises:
-        WrnError: If the picture cannot be had.
+        WrnError: If the picture or the weights cannot be had, or these answer no
+            finite numbers.
     """
     image, true = picture.load()
     known = found_out(st.session_state.get(state.EVALUATED), chosen.identity)

@@ -7,28 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from ui import charts, state
+from ui import charts
 from ui.evaluation.diagnosis import show_diagnosis
+from ui.evaluation.gallery import choose_cell, gallery
 from ui.live_chart import live_chart
-from ui.pictures import enlarged
 from ui.text import literal, rounded
 from wrn.data import Images
-from wrn.data.pictures import data_address
 
 if TYPE_CHECKING:
     from wrn.evaluation import Evaluation
     from wrn.evaluation.diagnosis import Diagnosis
 
-#: Images in the gallery, and their side in pixels.
-GALLERY_IMAGES = 24
-ENLARGED_SIDE = 128
-
 #: How many confusions are told to those who cannot see the matrix.
 MOST_CONFUSIONS = 5
-
-ALL, MISTAKES, UNSURE = "First images", "Confident mistakes", "Least sure hits"
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def show(
         show_diagnosis(diagnosis)
     _charts(report)
     _downloads(result)
-    _gallery(result)
+    gallery(result.evaluation, result.report["class_names"], result.images.images)
 
 
 def _metrics(result: Evaluated) -> None:
@@ -200,7 +192,7 @@ def _charts(report: dict[str, Any]) -> None:
             height=690,
             alt=confusions(report["confusion"], names),
             square=True,
-            on_click=_choose_cell,
+            on_click=choose_cell,
         )
 
 
@@ -261,84 +253,3 @@ def _page(result: Evaluated) -> str:
     from wrn.evaluation.html_report import to_html
 
     return to_html(result.report, result.evaluation, result.images.images)
-
-
-@st.fragment
-def _gallery(result: Evaluated) -> None:
-    st.markdown("**Images**")
-    evaluation, names = result.evaluation, result.report["class_names"]
-    with st.container(
-        horizontal=True, vertical_alignment="bottom", gap="medium", key="gallery_filter"
-    ):
-        kind = st.segmented_control(
-            "Which images",
-            (ALL, MISTAKES, UNSURE),
-            default=ALL,
-            required=True,
-            label_visibility="collapsed",
-            key=state.GALLERY,
-        )
-        true, predicted = (
-            st.selectbox(
-                label,
-                names,
-                index=None,
-                placeholder="Any class",
-                help="A click on a cell of the confusion matrix chooses both.",
-                width=200,
-                key=key,
-            )
-            for label, key in (
-                ("True class", state.GALLERY_TRUE),
-                ("Predicted class", state.GALLERY_PREDICTED),
-            )
-        )
-    order = _of_classes(
-        {
-            ALL: np.arange(evaluation.images),
-            MISTAKES: evaluation.most_confident(correct=False),
-            UNSURE: evaluation.most_confident(correct=True)[::-1],
-        }[str(kind)],
-        (evaluation.labels, true and names.index(true)),
-        (evaluation.predictions, predicted and names.index(predicted)),
-    )
-    shown = order[:GALLERY_IMAGES]
-    counts = {0: "There are none.", 1: "1 image."}
-    st.caption(counts.get(len(order), f"{len(shown):,} of {len(order):,} images."))
-    with st.grid("auto", min_column_width=110, key="images"):
-        for index in shown.tolist():
-            true = names[evaluation.labels[index]]
-            predicted = names[evaluation.predictions[index]]
-            probability = float(evaluation.probabilities[index].max())
-            with st.container(gap=None):
-                st.image(
-                    data_address(enlarged(result.images.images[index], ENLARGED_SIDE)),
-                    width="stretch",
-                    alt=f"{true}, "
-                    + ("recognized" if true == predicted else f"taken for {predicted}"),
-                )
-                st.markdown(_verdict(true, predicted, probability))
-
-
-def _of_classes(
-    order: NDArray[np.int64], *asked: tuple[NDArray[np.int64], int | None]
-) -> NDArray[np.int64]:
-    """Return those images whose classes are the ones asked for, where any is."""
-    for classes, wanted in asked:
-        if wanted is not None:
-            order = order[classes[order] == wanted]
-    return order
-
-
-def _choose_cell(predicted: str, true: str) -> None:
-    """Show the images of a cell of the confusion matrix."""
-    st.session_state[state.GALLERY] = ALL
-    st.session_state[state.GALLERY_TRUE] = true
-    st.session_state[state.GALLERY_PREDICTED] = predicted
-
-
-def _verdict(true: str, predicted: str, probability: float) -> str:
-    guess = f"{literal(predicted)} {probability:.0%}"
-    if predicted == true:
-        return f":green[✓] {guess}"
-    return f":red[**✗ {guess}**]  \n:small[is {literal(true)}]"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui import state
 from ui.runs import view
-from ui.runs.job import status_of
+from ui.runs.panel import status_of
 from ui.text import literal
 from wrn import naming
 from wrn.config import RunConfig

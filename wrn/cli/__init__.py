@@ -12,11 +12,22 @@ import sys
 from collections.abc import Sequence
 
 from wrn import __version__
-from wrn.cli import benchmark, classify, describe, evaluate, files, runs, train
+from wrn.cli import (
+    benchmark,
+    classify,
+    describe,
+    evaluate,
+    runs,
+    train,
+    weight_files,
+)
 from wrn.cli.arguments import Parser
 from wrn.cli.output import complain
 from wrn.errors import ConfigError, WrnError
 from wrn.jobs.failures import explain
+
+#: The modules of the commands, in the order of `--help`.
+_COMMANDS = (describe, train, evaluate, classify, weight_files, runs, benchmark)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (describe, train, evaluate, classify, files, runs, benchmark):
+    for module in _COMMANDS:
         module.add(commands)
     return parser

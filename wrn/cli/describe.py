@@ -12,6 +12,7 @@ from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table, write
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError
+from wrn.text import sides
 
 #: What the graph can be written as.
 _KINDS = ("dot", *graph.FORMATS)
@@ -61,7 +62,7 @@ def _describe(arguments: argparse.Namespace) -> int:
             (
                 layer.name,
                 layer.kind,
-                "x".join(map(str, layer.output_shape)),
+                sides(layer.output_shape),
                 f"{layer.parameters:,}",
                 f"{layer.multiply_adds:,}",
                 f"{layer.receptive_field}",

@@ -4,11 +4,16 @@ Each field states its default, bounds or choices, label and help text once; the
 forms of the pages and the options of the command line are both made from
 `options`. A value outside its bounds is refused when the object is made.
 
-    options.py   what a field says of itself, and what all configs share
-    network.py   the network
-    data.py      the images
-    train.py     the training
-    run.py       all of a run, and what it leaves
+    options      what a field says of itself, and what all configs share
+    file_lists   several files in one setting
+    network      the network
+    data         the images
+    train        the training
+    run          all of a run, and what it leaves
+    recipes      trainings by name
+    schedule     what changes as a training goes on
+
+No TensorFlow is imported.
 """
 
 from wrn.config.data import DataConfig, default_source

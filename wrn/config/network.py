@@ -19,8 +19,8 @@ class ModelConfig(Config):
     depth: int = option(
         28,
         "Depth",
-        "Number of convolutions, those of the shortcuts included: 6n + 4, with n "
-        "blocks in each of the three groups. The paper's best CIFAR network has 28.",
+        "Number of convolutions, those of the shortcuts included (one less at widen "
+        "factor 1): 6n + 4, with n blocks in each of the three groups.",
         minimum=SHORTEST_DEPTH,
         maximum=LONGEST_DEPTH,
     )

@@ -5,6 +5,7 @@
     download    the official archive: Keras's cache, or the network
     parquet     the folder layout of the Hugging Face hub
     synthetic   ten classes of pictures drawn by NumPy
+    pictures    anybody's picture, as a network for 32x32 images sees it
     sources     `load`: from the name or path of a source to its dataset
 
 Nothing here imports TensorFlow, and no file is trusted: whatever cannot be read

@@ -133,6 +133,7 @@ def feature_maps(
 
     Raises:
         ConfigError: If the network has no such layer.
+        DataError: If the image is of another type or shape.
     """
     model = classifier.model
     if layer not in layers_with_maps(model):

@@ -1,5 +1,11 @@
 """The picture of a network: places for a browser, DOT text, image files.
 
+    outline   what a picture shows
+    layout    where it lies
+    picture   both together
+    words     what is written in and about it
+    dot       Graphviz: text, and image files
+
 Three levels of detail: the groups (`network`), the blocks, every layer. The
 places come from plain arithmetic, so that a browser can draw the picture without
 Graphviz; `render` makes image files where Graphviz is installed.

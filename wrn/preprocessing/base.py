@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrn.errors import WeightsError
+from wrn.text import sides
 
 #: Images that are worked on at once, to bound memory.
 CHUNK_IMAGES = 2048
@@ -94,16 +95,16 @@ def chunks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
 def read_array(
     kind: str, arrays: Mapping[str, Any], name: str, shape: tuple[int, ...]
 ) -> Any:
-    """Return an array of a weight file, if it is there and of the right shape."""
+    """Return an array of a weight file.
+
+    Raises:
+        WeightsError: If it is not there, or of another shape.
+    """
     array = arrays.get(name)
     if array is None or array.shape != shape:
-        received = "none" if array is None else _by(array.shape)
+        received = "none" if array is None else sides(array.shape)
         raise WeightsError(
-            f"The preprocessing {kind} needs its {name} of {_by(shape)} numbers, as "
+            f"The preprocessing {kind} needs its {name} of {sides(shape)} numbers, as "
             f"fitted in training and saved with the weights. Received: {received}"
         )
     return array
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -6,10 +6,10 @@ precision of the layers; nothing else is kept. Where batches are small, classify
 held-out images takes more. To this come the data set, the weights with what the
 optimizer keeps beside them, and the process itself.
 
-Accuracy: within 15% of the peak measured on a CPU, for WRN-10-1, 16-2, 16-4 and 28-10
-in batches of 32 to 256, in float32 and bfloat16 (docs/performance.md, "Memory
-estimate"). On GPUs the same count without the process: no GPU was at hand to
-compare it with.
+Accuracy: within 15% of the peak measured on a CPU, for WRN-10-1, 16-2 and 16-4 in
+batches of 32 to 256, in float32 and bfloat16, and for WRN-28-10 in batches of 32 in
+bfloat16 (docs/performance.md, "Memory estimate"). On GPUs the same count without the
+process: no GPU was at hand to compare it with.
 """
 
 import math

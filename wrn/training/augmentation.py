@@ -5,8 +5,9 @@ crop's offset, the reflection at the border and the flip are arithmetic on indic
 in place of a padded copy and of one operation per image.
 
 Source:
-    The authors' augmentation.lua and train_cifar.sh: flip half of the images,
-    pad by 4 reflected pixels on each side, crop 32x32 at a uniform offset.
+    The authors' train.lua of commit 5e7ed6c (crops by 4) and train_cifar.sh
+    (reflection): each image is flipped with probability 1/2, padded by 4 reflected
+    pixels on each side, and cropped to 32x32 at a uniform offset.
     Blanked squares are the cutout of DeVries & Taylor, arXiv:1708.04552.
 """
 

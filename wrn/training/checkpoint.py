@@ -90,7 +90,11 @@ class State:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Take up what `arrays` has written."""
+        """Take up what `arrays` has written.
+
+        Raises:
+            KeyError, TypeError, ValueError: If somebody has edited it.
+        """
         stored = json.loads(text)
         sums: dict[str, Any] = {
             key: Sums(**stored.pop(key)) for key in ("interval", "whole")

@@ -1,10 +1,18 @@
 """Weight files: read as plain arrays, recognized as a Wide ResNet.
 
-    reader.py        runs child.py, which dumps an untrusted file, and checks the dump
-    formats.py       the dump -> `WeightFile`: the layers, as each Keras lays them out
-    recognition.py   `WeightFile` -> `Recognized`: network, wiring, converted arrays;
-                     it names the modules that decide
-    writer.py        a model -> this project's own file; arrays -> a model
+    reader        runs `child`, which dumps an untrusted file, and checks the dump
+    child         the program of that process
+    description   a model's description of itself, in the file of a whole model
+    formats       the dump -> `WeightFile`: the layers, as each Keras lays them out
+    recognition   `WeightFile` -> `Recognized`: network, wiring, converted arrays, by
+    layers        what each layer computes, from the ranks of its weights
+    shapes        depth, widen factor, classes, biases, head, from the shapes
+    refusals      what looks like another network
+    hints         order of layers, names, the model's description of itself
+    families      how the layers are connected, by all of these
+    meaning       how the numbers are meant, and their conversion
+    writer        a model -> this project's own file; arrays -> a model
+    origins       what files tell of their training, and of those that it builds on
 
 No TensorFlow or Keras is imported, and nothing in a file is ever executed.
 """
@@ -16,7 +24,7 @@ from wrn.architecture import describe
 from wrn.errors import WeightsError
 from wrn.weights.families import differences
 from wrn.weights.formats import FileLayer, WeightFile, read
-from wrn.weights.reading import readings
+from wrn.weights.meaning import readings
 from wrn.weights.recognition import Recognized, recognize
 from wrn.weights.writer import fill, save
 

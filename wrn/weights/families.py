@@ -23,7 +23,7 @@ from wrn.architecture.wiring import (
 )
 from wrn.weights.formats import WeightFile
 from wrn.weights.hints import Hints
-from wrn.weights.reading import Reading, default_epsilon
+from wrn.weights.meaning import Reading, default_epsilon
 from wrn.weights.shapes import Shapes
 
 #: Families whose batch normalization has the settings that Keras had by default.

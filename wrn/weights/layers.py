@@ -5,6 +5,7 @@ from typing import Literal
 
 from wrn.config import FULL_SIZE
 from wrn.errors import WeightsError
+from wrn.text import sides
 from wrn.weights.child import quote
 from wrn.weights.formats import FileLayer, WeightFile
 from wrn.weights.reader import Array
@@ -94,14 +95,14 @@ def classify(layer: FileLayer) -> Found:
     if ranks == [4, 1]:
         raise WeightsError(
             "Expected kernels in the layout (height, width, in, out). Received: "
-            f"{quote(layer.name)} with a kernel of {by(shapes[0])}, which looks like "
-            "the layout (out, in, height, width) of Theano and Torch"
+            f"{quote(layer.name)} with a kernel of {sides(shapes[0])}, which looks "
+            "like the layout (out, in, height, width) of Theano and Torch"
         )
     raise WeightsError(
         "Expected convolutions (one kernel of 4 axes), batch normalizations (4 vectors "
         "of one length) and dense layers (a matrix and a vector). Received: "
         f"{quote(layer.name)} with weights of the shapes "
-        + ", ".join(by(shape) or "scalar" for shape in shapes[:6])
+        + ", ".join(sides(shape) or "scalar" for shape in shapes[:6])
     )
 
 
@@ -118,8 +119,3 @@ def plural(kind: str, count: int = 2) -> str:
     """Name layers of a kind."""
     names = {"conv": "convolution", "bn": "batch normalization", "dense": "dense layer"}
     return names[kind] + "s" * (count > 1)
-
-
-def by(shape: tuple[int, ...]) -> str:
-    """Write a shape as `3x3x16x32`."""
-    return "x".join(map(str, shape))

@@ -1,14 +1,8 @@
 """Which Wide ResNet a file holds, from the shapes and the order of its arrays.
 
-    layers.py     what each layer computes, from the ranks of its weights
-    shapes.py     depth, widen factor, classes, biases, head, from the shapes
-    refusals.py   what looks like another network
-    hints.py      order of layers, names, the model's description of itself
-    families.py   how the layers are connected, by all of these
-    reading.py    how the numbers are meant, and their conversion
-
-`wrn.architecture` then says which layers such a network has, and every array of the
-file must find its place there. Names and classes of layers are free.
+`wrn.weights` lists the modules that decide. `wrn.architecture` then says which layers
+such a network has, and every array of the file must find its place there. Names and
+classes of layers are free.
 """
 
 from dataclasses import dataclass
@@ -17,7 +11,7 @@ from wrn.architecture import Layer, describe
 from wrn.architecture.wiring import AUTHORS, Wiring
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError, WeightsError
-from wrn.text import printable
+from wrn.text import printable, sides
 from wrn.weights.child import quote
 from wrn.weights.families import Choice, choose
 from wrn.weights.formats import WeightFile
@@ -25,14 +19,12 @@ from wrn.weights.hints import Hints, read_hints
 from wrn.weights.layers import (
     ROLES,
     Found,
-    by,
     classify,
     has_channels_first_kernels,
     plural,
     with_channels_last,
 )
-from wrn.weights.reader import Array
-from wrn.weights.reading import (
+from wrn.weights.meaning import (
     ASSUMPTIONS,
     Reading,
     assumed,
@@ -41,6 +33,7 @@ from wrn.weights.reading import (
     keeps_deviations,
     wrote_theano,
 )
+from wrn.weights.reader import Array
 from wrn.weights.refusals import refusal
 from wrn.weights.shapes import STEM, Shapes, infer
 
@@ -63,7 +56,7 @@ class Recognized:
         reading: How the numbers in the file are meant.
         conversions: The notes that tell of conversions.
         assumed: What is assumed of how the numbers are meant, where nothing tells;
-            keys of `wrn.weights.reading.ASSUMPTIONS`.
+            keys of `wrn.weights.meaning.ASSUMPTIONS`.
     """
 
     config: ModelConfig
@@ -269,8 +262,8 @@ def _check_fit(layer: Layer, found: Found, config: ModelConfig, wiring: Wiring) 
     if found.kind != layer.kind or found.shape != shape:
         raise WeightsError(
             f"This is almost a {config.name}, but its layers come in another order. "
-            f"Expected {layer.name} to have the shape {by(shape)}. Received: "
-            f"{quote(found.layer.name)} with {by(found.shape)}"
+            f"Expected {layer.name} to have the shape {sides(shape)}. Received: "
+            f"{quote(found.layer.name)} with {sides(found.shape)}"
         )
     biased = {"conv": wiring.conv_bias, "dense": wiring.dense_bias, "bn": False}
     if biased[layer.kind] != ("bias" in found.arrays):

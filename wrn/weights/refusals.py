@@ -5,8 +5,9 @@ from collections import Counter
 
 from wrn.architecture import BASE_CHANNELS
 from wrn.errors import WeightsError
+from wrn.text import sides
 from wrn.weights.child import quote
-from wrn.weights.layers import KERNELS, LAST_SIDE, Found, by, plural
+from wrn.weights.layers import KERNELS, LAST_SIDE, Found, plural
 
 EXPECTED = (
     "Expected a Wide ResNet as its authors or a known program wired it: a 3x3 "
@@ -19,7 +20,7 @@ EXPECTED = (
 def refusal(reason: str, layers: list[Found]) -> WeightsError:
     """Make the error that says why, what was expected, and what there is."""
     counts = Counter(
-        f"{by(f.shape[:2])} convolution" if f.kind == "conv" else plural(f.kind, 1)
+        f"{sides(f.shape[:2])} convolution" if f.kind == "conv" else plural(f.kind, 1)
         for f in layers
     )
     received = ", ".join(
@@ -49,7 +50,8 @@ def odd_kernel(found: Found, layers: list[Found]) -> WeightsError:
     else:
         guess = "no Wide ResNet has"
     return refusal(
-        f"{quote(found.layer.name)} has a kernel of {by(shape)}, which {guess}", layers
+        f"{quote(found.layer.name)} has a kernel of {sides(shape)}, which {guess}",
+        layers,
     )
 
 

@@ -19,7 +19,7 @@ from tests.pages.weights import (
 from ui.chosen_weights import ChosenWeights
 from ui.evaluation.converted_download import converted
 from wrn import weights
-from wrn.weights.reading import settled_before
+from wrn.weights.meaning import settled_before
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ from tests.training_fakes import (
     make_run,
     wait_for,
 )
-from ui.runs import job as job_view
+from ui.runs import panel
 from wrn.config import DataConfig, ModelConfig, OutputConfig, RunConfig, TrainConfig
 from wrn.config.recipes import note
 from wrn.jobs import manager
@@ -243,7 +243,7 @@ def test_a_page_that_tells_epochs_is_drawn_anew_with_each(monkeypatch):
         status = dataclasses.replace(run.status(), state="running", progress=progress)
         other = SimpleNamespace(name="other", state="running", status=status)
         monkeypatch.setattr(jobs, "live", lambda other=other: [other])
-        seen = [job_view._outline(jobs, run, epochs=epochs) for epochs in (False, True)]
+        seen = [panel._outline(jobs, run, epochs=epochs) for epochs in (False, True)]
         if epoch == 3:
             before = seen
     assert [one == other for one, other in zip(before, seen, strict=True)] == [

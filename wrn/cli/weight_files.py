@@ -8,6 +8,7 @@ from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import Bar, print_json, print_table
 from wrn.cli.process import start_tensorflow
 from wrn.config import DataConfig
+from wrn.text import sides
 
 _FILE = "a weight file of this program, or one of Keras (.h5, .hdf5, .keras)"
 
@@ -53,7 +54,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
                 (
                     layer["name"],
                     layer["source"],
-                    " ".join("x".join(map(str, s)) for s in layer["weights"].values()),
+                    " ".join(sides(s) for s in layer["weights"].values()),
                 )
                 for layer in report["layers"]
             ],
