@@ -167,7 +167,7 @@ def test_what_was_assumed_counts_no_more_once_it_is_found_out():
     def page(knows):
         from types import SimpleNamespace
 
-        from ui.choices.weights import tell_notes
+        from ui.choices.recognized import tell_notes
         from ui.chosen_weights import ChosenWeights
 
         loaded = SimpleNamespace(notes=("as it is", "tried in all"))
@@ -232,7 +232,7 @@ def test_upload_that_is_too_large_is_refused(monkeypatch):
     app = open_evaluate()
     monkeypatch.setattr("ui.choices.weights.MEBIBYTE", 1)
     # Refused before anything is made of it.
-    monkeypatch.delattr("ui.choices.weights.inspect_weights")
+    monkeypatch.delattr("ui.choices.recognized.inspect_weights")
     app.file_uploader(key="upload").upload("x.h5", bytes(1000)).run()
     assert not app.exception
     assert "at most 450 B. Received: 1 KB" in text_of(app)
