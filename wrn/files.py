@@ -3,6 +3,8 @@
 import hashlib
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: What the names of files and folders begin with while they are written.
@@ -16,13 +18,24 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or the new, never half."""
     temporary = path.with_name(f"{UNFINISHED}{uuid.uuid4().hex}{SMALL}")
     try:
-        with temporary.open("wb") as file:
+        with named(path), temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let an error inside name the file: that of opening does, of writing not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def sha256(path: Path) -> str:

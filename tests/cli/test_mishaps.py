@@ -303,16 +303,16 @@ def test_a_package_that_is_missing_is_named():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-@pytest.mark.parametrize(
-    ("signals", "printed"), [(1, f"[{int(signal.SIGTERM)}]"), (2, "broken off")]
-)
-def test_the_first_signal_says_what_happens_the_second_breaks_off(signals, printed):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("signals", [1, 2])
+def test_the_first_signal_says_what_happens_the_second_breaks_off(name, signals):
+    printed = f"[{int(getattr(signal, name))}]" if signals == 1 else "broken off"
     code = (
         "import os, signal\n"
         "from wrn.cli.process import catch_signals\n"
         "stopped = catch_signals()\n"
         "try:\n"
-        f"    for _ in range({signals}): os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"    for _ in range({signals}): os.kill(os.getpid(), signal.{name})\n"
         "    print(stopped)\n"
         "except KeyboardInterrupt: print('broken off')"
     )
@@ -321,6 +321,25 @@ def test_the_first_signal_says_what_happens_the_second_breaks_off(signals, print
     )
     assert done.stdout == f"{printed}\n"
     assert "stopping after this step" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_nohup_outlives_its_terminal():
+    code = (
+        "import os, signal\n"
+        "from wrn.cli.process import catch_signals\n"
+        "stopped = catch_signals()\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\n"
+        "print(stopped)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_a_conversion_spares_a_link_that_leads_nowhere(tmp_path, monkeypatch, capsys):

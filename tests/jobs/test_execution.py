@@ -1,5 +1,7 @@
 """One session of a run: what its status, its log and its clock tell."""
 
+import errno
+import os
 from dataclasses import replace
 
 import pytest
@@ -8,8 +10,8 @@ from ui.runs.view import epochs_done
 from wrn.config import OutputConfig, RunConfig
 from wrn.errors import DataError
 from wrn.jobs import execution
-from wrn.runs import RunStore
-from wrn.training.loop import Outcome
+from wrn.runs import Run, RunStore
+from wrn.training.loop import Outcome, Progress
 
 CONFIG = RunConfig(output=OutputConfig(save_plot=False, tensorboard=False))
 
@@ -23,6 +25,38 @@ def test_a_resume_that_fails_at_once_leaves_the_epochs_that_are_done(tmp_path):
         execution.Execution(run, source=str(tmp_path / "gone")).execute()
     assert run.status().state == "failed"
     assert epochs_done(run.status()) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "ends"), [(errno.ENOSPC, False), (errno.ENOENT, True)]
+)
+def test_a_full_disk_that_only_progress_meets_ends_no_training(
+    tmp_path, monkeypatch, number, ends
+):
+    outcome = Outcome(True, 1, 0.5, 0.5, "test device")
+    write = Run.write_status
+
+    def training(config, dataset, recorder, report, *rest):
+        def full(run, status):
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Run, "write_status", full)
+            report(Progress(phase="training", epoch=1, epochs=1, step=1, steps=9))
+        assert Run.write_status is write
+        return outcome
+
+    monkeypatch.setattr(execution, "train", training)
+    monkeypatch.setattr(execution, "load_cached", lambda source: None)
+    run = RunStore(tmp_path).create(CONFIG, "full")
+    session = execution.Execution(run)
+    if ends:
+        with pytest.raises(OSError, match="No such file"):
+            session.execute()
+        assert run.status().state == "failed"
+    else:
+        assert session.execute() == outcome
+        assert run.status().state == "finished"
 
 
 def test_time_in_a_pause_does_not_count(tmp_path, monkeypatch):

@@ -2,12 +2,13 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
 from wrn.config import RunConfig
 from wrn.errors import RunError
-from wrn.runs import RunStore, Status
+from wrn.runs import Run, RunStore, Status
 from wrn.runs.store import KEPT_SECONDS
 
 
@@ -26,6 +27,41 @@ def test_deleted_run_comes_back_whole(store):
     back = store.restore("gone")
     assert back.metrics() == [{"kind": "epoch", "epoch": 1}]
     assert not store.deleted()
+
+
+def test_nobody_can_resume_a_run_while_it_is_put_away(store, monkeypatch):
+    run = store.create(RunConfig(), "mine")
+    run.release()
+    owned = []
+    rename = Path.rename
+
+    def renamed(path, target):
+        owned.append(Run(path).is_owned())
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    store.delete("mine")
+    assert owned == [os.name != "nt"]
+
+
+def test_one_of_two_deletions_is_refused(store, monkeypatch):
+    run = store.create(RunConfig(), "mine")
+    run.release()
+    acquire = Run.acquire
+
+    def late(self):
+        # Another tab was faster, and the lock made the folder anew.
+        monkeypatch.setattr(Run, "acquire", acquire)
+        store.delete("mine")
+        self.path.mkdir()
+        acquire(self)
+
+    monkeypatch.setattr(Run, "acquire", late)
+    with pytest.raises(RunError, match="Received: mine, which is gone"):
+        store.delete("mine")
+    assert list(store.deleted()) == ["mine"]
+    assert not run.path.exists()
+    assert store.restore("mine").config() == RunConfig()
 
 
 def test_deleted_run_makes_way_for_another_of_its_name(store):

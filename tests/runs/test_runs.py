@@ -102,6 +102,99 @@ def test_run_that_holds_anything_keeps_its_name(store, state, what_happens):
         store.create(RunConfig(), "kept")
 
 
+@pytest.mark.parametrize("left", [(), (".lock",), (".lock", "config.json")])
+def test_what_a_kill_left_of_a_new_run_blocks_no_name(store, left):
+    def leave(name):
+        run = store.create(RunConfig(), name)
+        run.release()
+        for path in run.path.iterdir():
+            if path.name not in left:
+                path.unlink()
+
+    leave("half")
+    store.create(RunConfig(), "half").release()
+    store.delete("half")
+    leave("half")
+    assert store.restore("half").status().state == "interrupted"
+
+
+def test_a_run_that_is_being_made_keeps_its_name(store):
+    run = store.create(RunConfig(), "new")
+    (run.path / "status.json").unlink()
+    with pytest.raises(RunError, match="new, which exists"):
+        store.create(RunConfig(), "new")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no shared locks")
+def test_who_looks_at_a_run_disturbs_nobody_else_who_looks(store):
+    import fcntl
+
+    run = store.create(RunConfig(), "seen")
+    run.release()
+    with (run.path / ".lock").open("rb") as another:
+        fcntl.flock(another, fcntl.LOCK_SH)
+        assert not Run(run.path).is_owned()
+    (run.path / ".lock").unlink()
+    assert not Run(run.path).is_owned()
+    assert not (run.path / ".lock").exists()
+
+
+def test_a_run_that_is_gone_is_not_made_again_by_its_lock(store):
+    run = store.create(RunConfig(), "gone")
+    run.release()
+    shutil.rmtree(run.path)
+    assert not run.is_owned()
+    with pytest.raises(RunError, match="Received: gone, which is gone"):
+        run.acquire()
+    assert not run.path.exists()
+
+
+def test_nothing_is_written_into_another_run_of_the_same_name(store):
+    moved = store.create(RunConfig(), "mine")
+    moved.record({"kind": "step", "step": 1})
+    moved.path.rename(store.root / "elsewhere")
+    other = store.create(RunConfig(), "mine")
+    for write in (
+        lambda: moved.record({"kind": "step", "step": 2}),
+        lambda: moved.write_status(Status(state="finished")),
+    ):
+        with pytest.raises(RunError, match=r"must stay where it is.*another one"):
+            write()
+    assert (other.metrics(), other.status().state) == ([], "queued")
+
+
+def test_files_that_an_editor_gave_a_mark_of_their_encoding_are_read(store):
+    run = store.create(RunConfig(), "edited")
+    for name in ("config.json", "status.json"):
+        path = run.path / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert run.config() == RunConfig()
+    assert run.status().state == "queued"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda run: run.record({"kind": "step"}),
+        lambda run: run.write_file("metrics.jsonl", b"new"),
+    ],
+)
+def test_an_error_of_writing_names_the_file(store, monkeypatch, write):
+    run = store.create(RunConfig(), "full")
+    opened = type(run.path).open
+
+    def full(path, mode="r", **options):
+        return opened(path.with_name("full"), mode.replace("+", ""), **options)
+
+    (run.path / "full").symlink_to("/dev/full")
+    monkeypatch.setattr("pathlib.Path.open", full)
+    monkeypatch.setattr("os.fsync", lambda file: None)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write(run)
+    assert caught.value.filename == str(run.path / "metrics.jsonl")
+
+
 @pytest.mark.parametrize("rest", ["", '\n{"kind": "st'])
 def test_records_after_a_line_without_its_end_are_not_lost(store, rest):
     run = store.create(RunConfig(), "edited")
@@ -329,6 +422,8 @@ def test_halves_of_characters_are_replaced(store):
     }
     for name, content in files.items():
         (run.path / name).write_text(content)
+    (run.path / "metrics.jsonl").write_text(f'{{"kind": "step", "note": {half}}}\n')
+    assert run.metrics() == [{"kind": "step", "note": "caf?"}]
     assert vars(run.notes()) == {"title": "caf?", "text": "caf?", "archived": False}
     assert (run.status().error, run.status().device) == ("caf?", "caf?")
     assert run.evaluation() == {"weights": "caf?", "notes": ["caf?"]}

@@ -68,6 +68,25 @@ def test_weights_of_another_network_than_the_settings_name_are_refused(run, tmp_
         store(run, "synthetic", folder=tmp_path / "models")
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"epochs": 50}, r"all 50 epochs.*which has 1"),
+        ({"learning_rate": 0.7}, r"the weights were with learning_rate 0\.1"),
+    ],
+)
+def test_settings_that_the_weights_never_had_come_on_no_card(
+    run, tmp_path, changed, told
+):
+    Execution(run).execute()
+    config = run.config()
+    config = dataclasses.replace(config, train=config.train.replace(**changed))
+    run.write_file("config.json", config.to_json().encode())
+    with pytest.raises(RunError, match=told):
+        store(run, "synthetic", folder=tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
 def test_a_folder_that_takes_no_file_is_refused_before_all_is_measured(
     run, tmp_path, monkeypatch
 ):

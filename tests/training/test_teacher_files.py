@@ -1,5 +1,6 @@
 """The files of teachers: kept by the run, checked, told of by student and card."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -163,6 +164,9 @@ def test_a_training_goes_on_with_the_teachers_it_began_with(store, dataset, path
         with pytest.raises(RunError, match=r"that it began with.*large\.weights\.h5"):
             train(run.config(), dataset, run)
         assert (kept.read_bytes() if kept.exists() else None) == of_others
+    without = run.config().train.replace(teacher="")
+    with pytest.raises(RunError, match=r"that it began with.*settings without any"):
+        train(dataclasses.replace(run.config(), train=without), dataset, run)
     # The right one at its path again is taken.
     path.write_bytes(own)
     asked = iter(range(1000))

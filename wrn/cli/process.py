@@ -30,7 +30,10 @@ def start_tensorflow() -> None:
 
 
 def catch_signals() -> list[int]:
-    """Turn Ctrl-C and a polite kill into an orderly stop; a second one breaks off."""
+    """Turn Ctrl-C and a polite kill into an orderly stop; a second one breaks off.
+
+    So does a terminal that is closed, unless `nohup` keeps its end from the process.
+    """
     received: list[int] = []
 
     def note(number: int, frame: Any) -> None:
@@ -40,6 +43,8 @@ def catch_signals() -> list[int]:
         with suppress(OSError):
             os.write(2, b"\nwrn: stopping after this step; again to break off\n")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP.
+        if number and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, note)
     return received

@@ -18,7 +18,7 @@ from wrn.config import RunConfig
 from wrn.data import load_cached
 from wrn.devices import choose
 from wrn.errors import MissingToolError, RunError
-from wrn.jobs.failures import explain
+from wrn.jobs.failures import explain, no_room
 from wrn.jobs.workers import lead
 from wrn.runs import Run, Status
 from wrn.training.loop import Outcome, Progress, train
@@ -198,7 +198,14 @@ class Execution:
         self.status = dataclasses.replace(self.status, progress=vars(progress).copy())
         first = progress.step == 1
         if first or time.monotonic() - self._written > _STATUS_SECONDS:
-            self.change()
+            try:
+                self.change()
+            except OSError as error:
+                # What only tells how far it is is worth no training; what counts will
+                # say so itself.
+                if not no_room(error):
+                    raise
+                self._written = time.monotonic()
 
 
 class _Recorder:

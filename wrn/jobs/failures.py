@@ -68,11 +68,16 @@ def _advice(error: BaseException, config: RunConfig) -> str:
         return "Train again with another file in the setting that is named, or none."
     if isinstance(error, ConfigError):
         return "Train again with another value of the setting that is named."
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return "Make room on the disk, then resume: the last checkpoint is whole."
+    if no_room(error):
+        return "Make room on the disk, then resume: nothing that was saved is lost."
     if isinstance(error, WrnError):
         return ""
     return "Resume to try once more from the last checkpoint."
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether something could not be written for want of room."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -13,12 +13,14 @@ from filelock import FileLock, Timeout
 
 from wrn.config import RunConfig
 from wrn.errors import ConfigError, RunError
-from wrn.files import SMALL, UNFINISHED, replace_file
+from wrn.files import SMALL, UNFINISHED, named, replace_file
 from wrn.naming import BEST_WEIGHTS, LAST_WEIGHTS
 from wrn.runs.notes import Notes
-from wrn.runs.records import figure, read_records
+from wrn.runs.records import figure, read_records, without_halves
 from wrn.runs.status import LIVE_STATES, State, Status
-from wrn.text import encodable
+
+#: The file that a process locks as long as it works on the run.
+LOCK = ".lock"
 
 #: How much of a log's end is read.
 _LONGEST_TAIL_BYTES = 50_000
@@ -34,7 +36,8 @@ class Run:
     def __init__(self, path: Path) -> None:
         """Take a folder that exists."""
         self.path = path
-        self._lock = FileLock(path / ".lock", thread_local=False)
+        self._lock = FileLock(path / LOCK, thread_local=False)
+        self._locked: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -71,7 +74,9 @@ class Run:
             RunError: If `config.json` is missing or damaged.
         """
         try:
-            return RunConfig.from_json((self.path / "config.json").read_text("utf-8"))
+            return RunConfig.from_json(
+                (self.path / "config.json").read_text("utf-8-sig")
+            )
         except (OSError, UnicodeDecodeError, ConfigError) as error:
             raise RunError(
                 f"Run {self.name} must have a readable config.json. Received: {error}"
@@ -127,7 +132,12 @@ class Run:
         return status.state == "finished" and asked_for <= done
 
     def write_status(self, status: Status) -> None:
-        """Replace the status, atomically."""
+        """Replace the status, atomically.
+
+        Raises:
+            RunError: If the folder was moved, and another has its name.
+        """
+        self._refuse_another_folder()
         self._write_json("status.json", vars(status))
 
     # Ownership
@@ -140,6 +150,8 @@ class Run:
                 folder cannot be written.
         """
         try:
+            if not self.path.is_dir():  # The lock would make it.
+                raise gone(self.name)
             # Somebody who only looks at the run holds the lock for an instant.
             self._lock.acquire(timeout=2)
         except Timeout:
@@ -151,6 +163,7 @@ class Run:
             raise RunError(
                 f"The folder of run {self.name} must be writable. Received: {error}"
             ) from None
+        self._locked = _identity(self.path / LOCK)
 
     def release(self) -> None:
         """Give the run up."""
@@ -158,18 +171,20 @@ class Run:
 
     def is_owned(self) -> bool:
         """Whether a living process works on the run. The kernel frees a dead one's."""
-        if self._lock.is_locked:
-            return True
-        probe = FileLock(self.path / ".lock", thread_local=False)
-        try:
-            probe.acquire(timeout=0)
-        except Timeout:
-            return True
-        except OSError:
-            # A read-only copy: nobody can be working on it.
-            return False
-        probe.release()
-        return False
+        return self._lock.is_locked or _is_locked(self.path / LOCK)
+
+    def _refuse_another_folder(self) -> None:
+        """Refuse to write where the folder was moved and another has its name now.
+
+        Raises:
+            RunError: If so.
+        """
+        there = _identity(self.path / LOCK)
+        if self._lock.is_locked and there not in (None, self._locked):
+            raise RunError(
+                f"The folder of run {self.name} must stay where it is while it is "
+                "trained. Received: another one of that name"
+            )
 
     # Metrics
 
@@ -177,7 +192,11 @@ class Run:
         """Append one record to `metrics.jsonl`.
 
         It is on the disk before the checkpoint that counts it.
+
+        Raises:
+            RunError: If the folder was moved, and another has its name.
         """
+        self._refuse_another_folder()
         self._append("metrics.jsonl", metrics)
 
     def record_speed(self, speed: Mapping[str, Any]) -> None:
@@ -292,9 +311,9 @@ class Run:
 
     def _read_json(self, name: str) -> dict[str, Any]:
         try:
-            stored = json.loads((self.path / name).read_text("utf-8"))
-            # Once more: an escape in JSON may stand for half a character.
-            stored = json.loads(encodable(json.dumps(stored, ensure_ascii=False)))
+            # Some editors put a mark before the first character.
+            stored = json.loads((self.path / name).read_text("utf-8-sig"))
+            stored = without_halves(stored)
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(
                 f"Run {self.name} must have a readable {name}. Received: {error}"
@@ -312,7 +331,8 @@ class Run:
         )
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
-        with (self.path / name).open("ab+") as file:
+        path = self.path / name
+        with named(path), path.open("ab+") as file:
             if file.tell():
                 # A kill may have left the last line without its end, or an editor.
                 file.seek(-1, os.SEEK_END)
@@ -320,3 +340,49 @@ class Run:
             file.write(json.dumps(dict(record)).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def gone(name: str) -> RunError:
+    """Make the error of a run that was moved or deleted meanwhile."""
+    return RunError(
+        f"There must be a run of that name. Received: {name}, which is gone"
+    )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another in its place; `None` without one."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process holds a lock. Looking makes no file, and disturbs no other."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: looking is trying.
+        probe = FileLock(path, thread_local=False)
+        try:
+            if path.exists():
+                probe.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        probe.release()
+        return False
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # A file system without locks: nobody can have one.
+        return False
+    finally:
+        os.close(file)
+    return False

@@ -12,8 +12,8 @@ from typing import Any
 from wrn import naming
 from wrn.config import ModelConfig, OutputConfig, RunConfig, runs_folder
 from wrn.errors import RunError
-from wrn.files import replace_file
-from wrn.runs.run import Run
+from wrn.files import UNFINISHED, replace_file
+from wrn.runs.run import LOCK, Run, gone
 from wrn.runs.status import Status
 
 #: Beside the run folders: how fast this machine is, by precision.
@@ -88,6 +88,10 @@ class RunStore:
         """Put away a run that ended before it learned anything, for another try."""
         try:
             run = self.open(name)
+            if _is_unmade(run):
+                # Killed as it was made.
+                _remove(run.path)
+                return True
             ended = run.status().state in ("failed", "interrupted")
             if not ended or run.metrics() or run.weights:
                 return False
@@ -163,10 +167,15 @@ class RunStore:
             RunError: If there is none, or a process is working on it.
         """
         run = self.open(name)
-        run.acquire()
-        run.release()
         self._forget_old()
+        run.acquire()
         try:
+            if not _holds_a_run(run.path):
+                # Another has deleted it while this one waited, whose lock made it anew.
+                _remove(run.path)
+                raise gone(name)
+            if os.name == "nt":
+                run.release()  # There an open file keeps its folder.
             self._bin.mkdir(exist_ok=True)
             if (self._bin / name).exists():
                 # An earlier run of that name makes way; it can be restored, too.
@@ -182,8 +191,12 @@ class RunStore:
                 run.path.rename(put_away)
             os.utime(put_away)
             return put_away.stat().st_mtime
+        except FileNotFoundError:
+            raise gone(name) from None
         except OSError as error:
             raise self._not_writable(error) from None
+        finally:
+            run.release()
 
     def deleted(self) -> dict[str, float]:
         """Return the runs that can be restored, the last one first.
@@ -205,6 +218,8 @@ class RunStore:
             RunError: If it is gone, or there is a run of that name again.
         """
         path = self.root / _checked_name(name)
+        if path.exists() and _is_unmade(Run(path)):
+            _remove(path)
         if path.exists():
             raise RunError(
                 f"A run that is brought back must have a name of its own. "
@@ -266,6 +281,16 @@ def _holds_a_run(path: Path) -> bool:
     except OSError:
         return True
     return "config.json" in names or "status.json" in names
+
+
+def _is_unmade(run: Run) -> bool:
+    """Whether a folder is what a process has left that was killed as it made it."""
+    try:
+        names = set(os.listdir(run.path))
+    except OSError:
+        return False
+    made = {name for name in names if not name.startswith(UNFINISHED)}
+    return made <= {LOCK, "config.json"} and not run.is_owned()
 
 
 def _free(base: str, *folders: Path) -> str:

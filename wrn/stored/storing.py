@@ -19,6 +19,7 @@ from wrn.files import replace_file, sha256
 from wrn.restoring import load_weights
 from wrn.runs import Run, figure
 from wrn.stored import card_path, models_folder, stored_path
+from wrn.training.checkpoint import other_setting
 from wrn.weights.origins import trained_on
 
 
@@ -46,8 +47,8 @@ def store(
     Raises:
         ConfigError: If the name cannot be that of a file, or is taken, or the images
             have other classes.
-        RunError: If the run is not finished, its weights are of another network, or
-            nothing can be written there.
+        RunError: If the run is not finished, its settings were changed since, its
+            weights are of another network, or nothing can be written there.
         WeightsError: If they cannot be read.
         DataError: If the data cannot be had.
     """
@@ -74,6 +75,17 @@ def store(
         raise RunError(
             f"{run.last_weights.name} of run {run.name} must hold {config.model.name}, "
             f"which its settings name. Received: {loaded.config.name}"
+        )
+    done = figure(loaded.metadata.get("result"), "epochs")
+    if done is not None and done < config.train.epochs:
+        raise RunError(
+            f"A run whose weights are kept must have all {config.train.epochs} epochs "
+            f"that its settings ask for. Received: {run.name}, which has {done:g}"
+        )
+    if words := other_setting(loaded.metadata, config):
+        raise RunError(
+            f"The settings of run {run.name} must be those that its weights were "
+            f"trained with. Received: others; the weights were with {words}"
         )
     dataset = load_cached(source)
     check_classes(loaded.config.classes, dataset)

@@ -210,6 +210,25 @@ def _check_same(
     Raises:
         WeightsError: If settings that decide each step are others now.
     """
+    if words := other_setting(metadata, config):
+        raise WeightsError(f"one with {words}")
+    images = metadata.get("data")
+    if isinstance(images, dict) and not dataset.is_of(images):
+        raise WeightsError("one of other images")
+    if words := other_classes(metadata, dataset):
+        raise WeightsError(f"one of other images: it knows {words}")
+
+
+def other_setting(metadata: Mapping[str, Any], config: RunConfig) -> str:
+    """Name a setting that decides each step and that weights were trained with.
+
+    Args:
+        metadata: What their file tells.
+        config: The settings to compare with.
+
+    Returns:
+        The first that is another one there, with its value there; empty without one.
+    """
     settings = config.to_dict()
     for group in ("model", "train", "data"):
         now = settings[group]
@@ -217,12 +236,8 @@ def _check_same(
         told = told if isinstance(told, dict) else {}
         for name in sorted((now.keys() & told.keys()) - _MAY_DIFFER):
             if told[name] != now[name]:
-                raise WeightsError(f"one with {name} {told[name]!r:.80}")
-    images = metadata.get("data")
-    if isinstance(images, dict) and not dataset.is_of(images):
-        raise WeightsError("one of other images")
-    if words := other_classes(metadata, dataset):
-        raise WeightsError(f"one of other images: it knows {words}")
+                return f"{name} {told[name]!r:.80}"
+    return ""
 
 
 #: Settings that a training may go on with another value of, or that files do not tell.

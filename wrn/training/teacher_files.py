@@ -71,6 +71,11 @@ def read_teachers(
     paths = config.train.teachers
     kept = kept_files(config, folder)
     if not paths:
+        if began_with:
+            raise RunError(
+                "A training must go on with the teachers that it began with, which "
+                f"{folder} keeps. Received: settings without any"
+            )
         return []
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder.parent) as new:
         copies = {
