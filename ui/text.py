@@ -25,11 +25,6 @@ def percent(fraction: float | None) -> str:
     return "–" if fraction is None else f"{fraction:.2%}"
 
 
-def rounded(number: float, digits: int) -> str:
-    """Write a number with digits after its point, or a huge one in a few characters."""
-    return f"{number:.{digits}f}" if number < 10_000 else f"{number:.3g}"
-
-
 def literal(text: str) -> str:
     """Escape a text for Markdown, so that nothing in it is read as markup.
 

@@ -58,3 +58,8 @@ def gigabytes(size: int) -> str:
 def sides(shape: tuple[int, ...]) -> str:
     """Write a shape as `3x3x16x32`."""
     return "x".join(map(str, shape))
+
+
+def rounded(number: float, digits: int) -> str:
+    """Write a number with digits after its point, or a huge one in a few characters."""
+    return f"{number:.{digits}f}" if number < 10_000 else f"{number:.3g}"

@@ -193,6 +193,16 @@ def test_names_that_nobody_chose_never_collide(monkeypatch):
         ),
         ("evaluate first --csv .", 1, "Received: a folder"),
         ("evaluate first --html nowhere/x.html", 1, "Received: no such folder"),
+        (
+            "evaluate models/WRN-10-1.weights.h5 --csv models/WRN-10-1.weights.h5",
+            1,
+            "must be a file of its own",
+        ),
+        (
+            "evaluate models/WRN-10-1.weights.h5 --csv new --html ./new",
+            1,
+            "must be a file of its own",
+        ),
         ("classify first README.md", 1, "README.md: A picture must be"),
         ("classify first nowhere.png", 1, "nowhere.png: A picture must be"),
         ("train --seed 2147483646", 2, "0 to 2147483645"),

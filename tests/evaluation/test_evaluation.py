@@ -334,6 +334,7 @@ def test_foreign_preprocessing_is_refused(tmp_path):
 
 
 def test_predictions_as_a_table(evaluation):
+    evaluation.probabilities[0] = [0.912345, 0.087655, 0.0]
     rows = list(csv.reader(io.StringIO(evaluation.to_csv(["a", "b", "c,"]))))
     assert rows[0] == ["image", "true", "predicted", "a", "b", "c,"]
     assert len(rows) == 1 + evaluation.images

@@ -57,6 +57,7 @@ def page(evaluation, images):
         ],
         "notes": ["A note."],
         "flip": False,
+        "asked": 50,
     }
     return to_html(report, evaluation, images)
 
@@ -72,6 +73,7 @@ def test_figures_are_those_of_the_evaluation(read, evaluation):
     hits = evaluation.probabilities.argmax(1) == evaluation.labels
     for words in (f"{hits.mean():.2%}", "1.2500", "93.69%", "A note.", "no images"):
         assert words in read.words
+    assert "Stopped after 40 of\n50 images." in read.words
     counts = [word for word in read.words if word.isdigit()]
     # The confusion matrix, whose zeros are left blank, then calibration's counts.
     matrix = np.zeros((3, 3), int)

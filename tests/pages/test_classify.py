@@ -17,8 +17,10 @@ from tests import weight_files
 from tests.conftest import ROOT
 from tests.pages.app_page import text_of
 from tests.pages.weights import ANSWER, empty_models, write_weights
+from ui.choices.picture import _shortened
+from ui.loading import load_network
 from ui.pictures import blended, enlarged, tiles
-from wrn.data import CLASS_NAMES, Dataset, sources
+from wrn.data import CLASS_NAMES, Dataset, Images, sources
 from wrn.data.pictures import data_address
 from wrn.files import identity
 from wrn.restoring import load_weights
@@ -61,6 +63,54 @@ def test_a_test_image_is_classified_and_the_next_one_at_once(page, dataset):
         assert f"{names[ANSWER].capitalize()}, {share:.1%}" in words
         assert ("✓" in words) == (true == ANSWER)
         assert f"Test image {number}, ours" in text_of(app)
+
+
+@pytest.mark.parametrize(
+    "classes", [tuple(reversed(CLASS_NAMES)), ("a", "b", "c")], ids=len
+)
+def test_answers_of_a_network_of_other_classes_are_neither_right_nor_wrong(
+    page, dataset, monkeypatch, classes
+):
+    whole = load_network
+
+    def of_others(chosen):
+        loaded = whole(chosen)
+        return dataclasses.replace(loaded, class_names=classes) if classes else loaded
+
+    if len(classes) == len(CLASS_NAMES):
+        monkeypatch.setattr("ui.evaluation.classification.load_network", of_others)
+    else:
+        other = dataclasses.replace(
+            dataset,
+            class_names=classes,
+            test=Images(dataset.test.images, dataset.test.labels % 3),
+        )
+        monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), other)
+    app = classify(page)
+    assert not {"✓", "✗"} & set(app.header[0].value)
+    true = sources._kept["synthetic", "synthetic"]
+    name = true.class_names[true.test.labels[0]]
+    assert f"The image is of the class {name}. The network was taught" in text_of(app)
+
+
+def test_only_images_of_as_many_classes_can_find_out_what_is_assumed(
+    page, dataset, models, monkeypatch
+):
+    write_weights(models / "silent.weights.h5", write=weight_files.write_weights_h5)
+    images = Images(dataset.test.images, dataset.test.labels % 3)
+    other = dataclasses.replace(dataset, class_names=("a", "b", "c"), test=images)
+    monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), other)
+    page.run()
+    page.selectbox(key="weights").set_value("silent").run()
+    assert "The Evaluate page finds out." not in text_of(classify(page))
+
+
+def test_what_tells_long_names_apart_stays():
+    names = ["picture-of-a-rather-" + "long-" * 12 + end for end in ("a.png", "b.png")]
+    first, second = map(_shortened, names)
+    assert len(first) == len(second) == 60
+    assert (first[-5:], second[-5:]) == ("a.png", "b.png")
+    assert _shortened("short.png") == "short.png"
 
 
 def test_what_is_assumed_of_a_file_is_said(page, models):

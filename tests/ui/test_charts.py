@@ -318,6 +318,7 @@ def test_confusion_matrix_shows_counts_and_shares():
     assert cells.customdata[0][1].tolist() == [2, 0.2]
     # Darker means a greater share of the true class; no image, no colour.
     assert cells.z[0][0] > cells.z[1][0] > 0
+    np.testing.assert_allclose(cells.z[0] ** 2, [0.8, 0.2, 0])
     assert cells.z[2].tolist() == [0, 0, 0]
 
 

@@ -48,8 +48,8 @@ def choose_flip() -> bool:
     """Ask whether to average each image with its mirror image."""
     return st.checkbox(
         "Test-time flip",
-        help="Average what the network says of each image and of its mirror image. "
-        "Takes twice as long; published accuracies are without.",
+        help="Average the logits of each image and of its mirror image. Takes twice as "
+        "long; published accuracies are without.",
         key=state.FLIP,
         persist_state="session",
     )

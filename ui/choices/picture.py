@@ -1,6 +1,6 @@
 """Which picture: one of the test images, or one of the person's own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +23,13 @@ class Picture:
 
     Attributes:
         name: What to call it.
-        load: Returns it as the network sees it, uint8 (32, 32, 3), and its class where
-            that is known. May raise a `WrnError`.
+        load: Returns it as the network sees it, uint8 (32, 32, 3), and the number of
+            its class and the names of all classes, where these are known. May raise a
+            `WrnError`.
     """
 
     name: str
-    load: Callable[[], tuple[NDArray[np.uint8], str | None]]
+    load: Callable[[], tuple[NDArray[np.uint8], tuple[int, Sequence[str]] | None]]
 
 
 def choose_picture() -> Picture | None:
@@ -57,7 +58,7 @@ def _test_image() -> Picture:
         persist_state="session",
     )
 
-    def load() -> tuple[NDArray[np.uint8], str | None]:
+    def load() -> tuple[NDArray[np.uint8], tuple[int, Sequence[str]]]:
         dataset = load_images(source)
         count = len(dataset.test)
         if number >= count:
@@ -65,8 +66,8 @@ def _test_image() -> Picture:
                 f"The number must be below {count:,}, the test images of "
                 f"{dataset.name}. Received: {number:,}"
             )
-        true = dataset.class_names[int(dataset.test.labels[number])]
-        return dataset.test.images[number], true
+        label = int(dataset.test.labels[number])
+        return dataset.test.images[number], (label, dataset.class_names)
 
     return Picture(f"Test image {number:,}", load)
 
@@ -92,7 +93,7 @@ def _own_picture() -> Picture | None:
             return None
         names = files[0].name[:120] if len(files) == 1 else f"{len(files):,} pictures"
         uploaded_before(state.PICTURES, names)
-    label, *others = labels = told_apart(file.name[:60] for file in files)
+    label, *others = labels = told_apart(_shortened(file.name) for file in files)
     if others:
         # Not by their numbers, which change when another one is removed.
         label = st.selectbox(
@@ -100,6 +101,11 @@ def _own_picture() -> Picture | None:
         )
     chosen = files[labels.index(label)]
     return Picture(label, lambda: (read_picture(chosen.getvalue()), None))
+
+
+def _shortened(name: str) -> str:
+    """Leave out the middle of a long name: what tells files apart is often the end."""
+    return name if len(name) <= 60 else f"{name[:29]}…{name[-30:]}"
 
 
 def told_apart(names: Iterable[str]) -> list[str]:

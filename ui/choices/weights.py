@@ -58,7 +58,7 @@ def _known_files() -> dict[str, ChosenWeights]:
         for stored in list_stored()
     ] + [
         ChosenWeights(
-            f"{run.name}/{path.name.partition('.')[0]}",
+            run.label_of(path),
             identity(path),
             path,
             run=run,

@@ -40,7 +40,7 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
         WrnError: If the picture or the weights cannot be had, or these answer no
             finite numbers.
     """
-    image, true = picture.load()
+    image, told_of = picture.load()
     known = found_out(st.session_state.get(state.EVALUATED), chosen.identity)
     loaded = known.loaded if known else load_network(chosen)
     # Loads TensorFlow: only now.
@@ -49,11 +49,22 @@ def show(chosen: ChosenWeights, picture: Picture, told: Sequence[str]) -> None:
     (probabilities,) = classify(loaded.classifier, image[None])
     names = loaded.class_names
     top = top_classes(probabilities, names)
-    st.header(_verdict(top[0], true), anchor=False)
+    label, classes = told_of or (None, names)
+    true = None if label is None else classes[label]
+    same = tuple(classes) == names
+    st.header(_verdict(top[0], true if same else None), anchor=False)
     st.caption(f"{literal(picture.name)}, {literal(chosen.label)}")
+    if true is not None and not same:
+        st.caption(
+            f"The image is of the class {literal(true)}. The network was taught other "
+            "classes than those of the images, or in another order, so no answer of "
+            "its counts as right or wrong."
+        )
     for note in loaded.notes:
         if note not in told:
-            how = "" if known else " The Evaluate page finds out."
+            # It refuses images of another number of classes.
+            finds_out = not known and len(classes) == len(names)
+            how = " The Evaluate page finds out." if finds_out else ""
             st.caption(f"{literal(note)}{how}")
     seen, looked, guessed = st.columns([2, 2, 3], gap="medium")
     with seen:

@@ -12,8 +12,9 @@ from ui import charts
 from ui.evaluation.diagnosis import show_diagnosis
 from ui.evaluation.gallery import choose_cell, gallery
 from ui.live_chart import live_chart
-from ui.text import literal, rounded
+from ui.text import literal
 from wrn.data import Images
+from wrn.text import counted, rounded
 
 if TYPE_CHECKING:
     from wrn.evaluation import Evaluation
@@ -72,7 +73,8 @@ def show(
     """
     report = result.report
     st.header(f"{report['name']} on {literal(report['data'])}")
-    if chosen not in (None, result.identity):
+    current = chosen in (None, result.identity)
+    if not current:
         st.info(
             f"This result is of {literal(report['weights'])}. Press **Evaluate** for "
             "the weights that are chosen now."
@@ -83,9 +85,9 @@ def show(
         + (", each averaged with its mirror image." if report["flip"] else ".")
     )
     if report["images"] < report["asked"]:
+        again = " Press **Evaluate** for all of them." if current else ""
         st.info(
-            f"Stopped after {report['images']:,} of {report['asked']:,} images. "
-            "Press **Evaluate** for all of them."
+            f"Stopped after {report['images']:,} of {report['asked']:,} images.{again}"
         )
     if report["synthetic"]:
         st.warning(
@@ -175,9 +177,12 @@ def _charts(report: dict[str, Any]) -> None:
             height=250,
             alt="How often the network is right by how sure it is: "
             + ", ".join(
-                f"{confidence:.0%} sure, {right:.0%} right"
-                for confidence, right in zip(
-                    calibrated["confidence"], calibrated["accuracy"], strict=True
+                f"{confidence:.0%} sure, {right:.0%} right of {counted(count, 'image')}"
+                for confidence, right, count in zip(
+                    calibrated["confidence"],
+                    calibrated["accuracy"],
+                    calibrated["counts"],
+                    strict=True,
                 )
                 if confidence is not None
             ),

@@ -14,10 +14,10 @@ from ui.charts import training_curves
 from ui.charts.records import curves
 from ui.live_chart import live_chart
 from ui.state import LOG, LOG_LOSS, SMOOTHING
-from ui.text import literal, percent, rounded, with_labels
+from ui.text import literal, percent, with_labels
 from wrn.config import DataConfig, RunConfig
 from wrn.runs import LIVE_STATES, Run, Status, figure
-from wrn.text import duration
+from wrn.text import duration, rounded
 
 CURVES_HEIGHT = 560
 

@@ -11,7 +11,7 @@ from wrn.cli.output import Bar, check_writable, print_json, print_table, write
 from wrn.cli.process import start_tensorflow
 from wrn.cli.weights_argument import add_weights, weights_path
 from wrn.config import DataConfig, TrainConfig
-from wrn.text import counted, encodable
+from wrn.text import counted, encodable, rounded
 
 #: Rows of the table of what was tried.
 _TRIALS_SHOWN = 12
@@ -24,7 +24,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--flip",
         action="store_true",
-        help="average over each image and its mirror image (test-time flip)",
+        help="average the logits of each image and of its mirror image (test-time "
+        "flip)",
     )
     parser.add_argument(
         "--diagnose",
@@ -51,8 +52,8 @@ def add(commands: Any) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     path, run = weights_path(arguments)
-    check_writable(arguments.csv)
-    check_writable(arguments.html)
+    check_writable(arguments.csv, path)
+    check_writable(arguments.html, path, arguments.csv)
     data = config_of(DataConfig, arguments)
     precision = config_of(TrainConfig, arguments).precision
     start_tensorflow()
@@ -80,8 +81,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             on_progress=bar.show,
             flip=arguments.flip,
         )
-    report = evaluation_report(loaded, dataset, evaluation, path.name)
-    report["flip"] = arguments.flip
+    called = run.label_of(path) if run else path.name
+    report = evaluation_report(loaded, dataset, evaluation, called)
+    report |= {"flip": arguments.flip, "asked": len(images)}
     if diagnosis:
         report["diagnosis"] = diagnosis.to_dict()
     if run:
@@ -94,7 +96,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             f"{loaded.config.name} on {counted(evaluation.images, 'image')} of "
             f"{dataset.name}: "
             f"accuracy {evaluation.accuracy:.2%} (95% interval {low:.2%} to "
-            f"{high:.2%}), loss {evaluation.loss:.4f}, calibration error "
+            f"{high:.2%}), loss {rounded(evaluation.loss, 4)}, calibration error "
             f"{evaluation.calibration.error:.2%}"
         )
         for row in (Published(**told) for told in report["published"]):

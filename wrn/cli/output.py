@@ -25,12 +25,25 @@ def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
         print("  ".join(cells).rstrip())
 
 
-def check_writable(path: Path | None) -> None:
+def check_writable(path: Path | None, *others: Path | None) -> None:
     """Refuse a file that could not be written, before the work for it is done.
 
+    Args:
+        path: The file, if any is to be written.
+        others: Files that it must not replace.
+
     Raises:
-        RunError: If it is a folder, or its folder is missing or read-only.
+        RunError: If it is one of the others or a folder, or its folder is missing or
+            read-only.
     """
+    for other in others:
+        # A device, such as /dev/stdout, takes several.
+        regular = path and (path.is_file() or not path.exists())
+        if path and other and regular and path.resolve() == other.resolve():
+            raise RunError(
+                f"{path} must be a file of its own. Received: one that is read, or "
+                "written to, besides"
+            )
     if path and (os.path.isdir(path) or not os.path.isdir(path.parent)):
         raise RunError(
             f"{path} must be a file in a folder that exists. Received: "

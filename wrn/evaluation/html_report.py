@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wrn.data.pictures import data_address
 from wrn.evaluation import Evaluation
+from wrn.text import rounded
 
 #: Mistakes that are shown.
 MISTAKES = 24
@@ -30,7 +31,8 @@ def to_html(
     """Write a report as a page: figures, tables and the most confident mistakes.
 
     Args:
-        report: What `wrn.evaluation.report` returned, with `flip`.
+        report: What `wrn.evaluation.report` returned, with `flip`, and with `asked`,
+            how many images there were.
         evaluation: The evaluation behind it.
         images: uint8 (n, 32, 32, 3), the images in the same order.
 
@@ -44,7 +46,7 @@ def to_html(
         figures=[
             ("Accuracy", f"{report['accuracy']:.2%}"),
             ("95% interval", f"{low:.2%} – {high:.2%}"),
-            ("Loss", f"{report['loss']:.4f}"),
+            ("Loss", rounded(report["loss"], 4)),
             ("Calibration error", f"{calibrated['error']:.2%}"),
         ],
         classes=list(

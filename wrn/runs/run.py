@@ -65,6 +65,10 @@ class Run:
         # os.path, unlike Path, answers for a folder that may not be looked into.
         return [p for p in (self.last_weights, self.best_weights) if os.path.isfile(p)]
 
+    def label_of(self, weights: Path) -> str:
+        """Return what to call one of its weight files, such as `first/last`."""
+        return f"{self.name}/{weights.name.partition('.')[0]}"
+
     # Settings and status
 
     def config(self) -> RunConfig:

@@ -22,7 +22,10 @@ from tests.pages.weights import (
 )
 from ui.choices.images import ALL
 from ui.evaluation.result import confusions
+from ui.pictures import enlarged
 from wrn.config import DataConfig, ModelConfig, RunConfig
+from wrn.data import sources
+from wrn.data.pictures import data_address
 from wrn.evaluation import Evaluation
 from wrn.runs import RunStore
 
@@ -185,6 +188,10 @@ def test_gallery_shows_mistakes(models, images):
     write_weights(models / "ours.weights.h5")
     app = evaluate(open_evaluate())
     assert "✓" in text_of(app)
+    drawn = [image.proto.imgs[0].url for image in app.get("image")]
+    test = sources._kept["synthetic", "synthetic"].test.images
+    assert len(drawn) == 24
+    assert drawn == [data_address(enlarged(image, 128)) for image in test[:24]]
     app.button_group(key="gallery").set_value("Confident mistakes").run()
     assert not app.exception
     assert "✗" in text_of(app)
