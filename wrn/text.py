@@ -60,6 +60,11 @@ def sides(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
+def ratio(number: float) -> str:
+    """Write how many times one number is another, such as `52.7` or `7,840`."""
+    return f"{number:.3g}" if number < 999.5 else f"{number:,.0f}"
+
+
 def rounded(number: float, digits: int) -> str:
     """Write a number with digits after its point, or a huge one in a few characters."""
     return f"{number:.{digits}f}" if number < 10_000 else f"{number:.3g}"

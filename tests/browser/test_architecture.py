@@ -35,7 +35,7 @@ def choose_level(page: Page, level: str) -> None:
 
 
 def press(page: Page, *keys: str) -> None:
-    frame = page.get_by_role("group", name=re.compile("^Graph of"))
+    frame = page.get_by_role("application", name=re.compile("^Graph of"))
     for key in keys:
         frame.press(key)
 
@@ -108,6 +108,29 @@ def test_wheel_zooms_and_drag_moves_and_fit_returns(start):
     assert view_box(start) == pytest.approx(fitted)
     # A drag is no click.
     expect(start.locator(".st-key-facts")).to_have_count(0)
+
+
+def test_a_drag_that_leaves_the_graph_at_once_does_not_stick(start):
+    press(start, "+", "+")
+    zoomed = view_box(start)
+    box = graph(start).bounding_box()
+    y = box["y"] + box["height"] / 2
+    # At one move from inside to outside the graph does not learn of the release.
+    start.mouse.move(box["x"] + 2, y)
+    start.mouse.down()
+    start.mouse.move(box["x"] - 40, y)
+    start.mouse.up()
+    start.mouse.move(box["x"] + 300, y, steps=5)
+    assert view_box(start) == zoomed
+    assert "dragging" not in (graph(start).get_attribute("class") or "")
+
+
+def test_a_selected_node_is_read_out(start):
+    press(start, "n", "n")
+    spoken = start.locator("[aria-live=polite]", has_text="conv1, ")
+    expect(spoken).to_contain_text("Output: ")
+    press(start, "Escape")
+    expect(start.locator(".spoken")).to_be_empty()
 
 
 def test_a_fitted_graph_lets_the_page_scroll(start):

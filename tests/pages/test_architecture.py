@@ -9,7 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.app_page import metrics
+from wrn.architecture import describe
+from wrn.config import DataConfig, ModelConfig, RunConfig
 from wrn.runs import RunStore
+from wrn.speed.estimate import estimate
+from wrn.text import gigabytes
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,6 +90,75 @@ def test_a_second_network_is_set_beside_it(page):
     page.selectbox(key="versus").set_value("WRN-16-2").run()
     assert not page.exception
     assert set(page.dataframe[0].value["Ratio"]) == {"1×"}
+
+
+def test_the_same_network_with_dropout_is_told_apart(page):
+    page.query_params["dropout"] = "0.3"
+    page.query_params["versus"] = "WRN-16-2"
+    page.run()
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("")
+    assert list(table) == ["WRN-16-2, dropout 0.3", "WRN-16-2", "Ratio"]
+
+
+def test_hundreds_of_times_are_written_out(page):
+    page.query_params.update({"versus": "WRN-100-20"})
+    page.query_params.update({"depth": "10", "widen_factor": "1"})
+    page.run()
+    large = describe(ModelConfig(depth=100, widen_factor=20)).parameters
+    small = describe(ModelConfig(depth=10, widen_factor=1)).parameters
+    table = page.dataframe[0].value.set_index("")
+    assert table.loc["Parameters", "Ratio"] == f"{large / small:,.0f}×"
+    assert large / small > 1000
+
+
+def test_an_empty_level_in_the_address_is_the_default(page):
+    page.query_params["level"] = ""
+    page.run()
+    assert not page.exception
+    assert graph(page)["level"] == "layers"
+
+
+def test_the_table_has_every_layer_s_numbers(page):
+    page.run()
+    table = page.dataframe[-1].value
+    layers = describe(ModelConfig(depth=16, widen_factor=2)).layers
+    for column in ("parameters", "multiply_adds", "receptive_field"):
+        label = column.replace("_", " ").capitalize().replace("Multiply ", "Multiply-")
+        assert list(table[label]) == [getattr(layer, column) for layer in layers]
+
+
+def test_nodes_tell_all_of_their_figures(page):
+    page.run()
+    nodes = {node["id"]: node for node in graph(page)["nodes"]}
+    lines = nodes["group1_block1_conv1"]["tooltip"].split("\n")
+    assert lines[0] == "group1_block1_conv1"
+    assert {line.partition(":")[0] for line in lines[1:]} >= {"Output", "Parameters"}
+
+
+def test_shares_are_read_out_as_they_are_drawn(page):
+    page.run()
+    groups = describe(ModelConfig(depth=16, widen_factor=2)).by_group()
+    parameters, adds = groups["Group 3"]
+    told = next(
+        json.loads(chart.proto.json)["alt"]
+        for chart in page.get("bidi_component")
+        if "Group 3" in json.loads(chart.proto.json).get("alt", "")
+    )
+    said = f"Group 3: {parameters:.1%} of the parameters, {adds:.1%} of the multiply-"
+    assert said in told
+    assert abs(parameters - adds) > 0.1
+
+
+def test_peak_memory_is_that_of_the_estimate(page):
+    page.run()
+    config = RunConfig(
+        model=ModelConfig(depth=16, widen_factor=2),
+        data=DataConfig(source="cifar10"),
+    )
+    assert metrics(page)["Peak memory"] == gigabytes(
+        estimate(config, None).memory_bytes
+    )
 
 
 def test_any_network_is_set_beside_it(page):

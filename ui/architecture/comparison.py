@@ -10,6 +10,7 @@ from wrn.architecture import Architecture, describe
 from wrn.architecture.comparison import compare, network_named
 from wrn.architecture.published import PRESETS
 from wrn.errors import ConfigError
+from wrn.text import ratio
 
 
 def comparison(architecture: Architecture) -> None:
@@ -35,14 +36,14 @@ def comparison(architecture: Architecture) -> None:
     except ConfigError as error:
         st.error(refusal(error))
         return
-    first, second = architecture.name, other.name
+    first, second = architecture.config.title, other.config.title
     st.dataframe(
         [
             {
                 "": row.label,
                 first: row.first_in_words,
                 second if second != first else f"{second} ": row.second_in_words,
-                "Ratio": "" if row.ratio is None else f"{row.ratio:.3g}×",
+                "Ratio": "" if row.ratio is None else f"{ratio(row.ratio)}×",
             }
             for row in compare(architecture.config, other.config)
         ],
@@ -52,7 +53,7 @@ def comparison(architecture: Architecture) -> None:
     left, right = st.columns(2, gap="medium")
     for column, network in ((left, architecture), (right, other)):
         with column:
-            st.markdown(f"**{network.name}**")
+            st.markdown(f"**{network.config.title}**")
             group_shares(
                 network, key=f"shares_{'first' if column is left else 'second'}"
             )

@@ -28,6 +28,9 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
+#: The level of detail that is shown first.
+_LEVEL = "layers"
+
 _component = st.components.v2.component(
     "wrn_graph",
     html=(ASSETS / "graph_view.html").read_text("utf-8"),
@@ -42,7 +45,7 @@ def level_switch() -> str:
     chosen = st.segmented_control(
         "Level of detail",
         LEVELS,
-        default="layers",
+        default=_LEVEL,
         required=True,
         format_func=str.capitalize,
         label_visibility="collapsed",
@@ -50,7 +53,8 @@ def level_switch() -> str:
         bind="query-params",
     )
     keep(state.LEVEL)
-    return str(chosen)
+    # An empty parameter in the address leaves none chosen.
+    return chosen if chosen in LEVELS else _LEVEL
 
 
 def graph_view(architecture: Architecture, graph: Graph) -> str | None:
@@ -89,7 +93,7 @@ def node_facts(architecture: Architecture, graph: Graph, selected: str | None) -
         )
         return
     told = facts([architecture.by_name[name] for name in node.layers])
-    with st.container(border=True, horizontal=True, gap="large", key="facts"):
+    with st.container(border=True, horizontal=True, gap="medium", key="facts"):
         st.markdown(f":gray[Node]  \n**{node.id}**", width="content")
         for label, value in told.items():
             st.markdown(f":gray[{label}]  \n{value}", width="content")

@@ -50,7 +50,9 @@ def _costs(network: ModelConfig, train: TrainConfig) -> dict[str, tuple[str, str
         "Activations": (
             file_size(activation_bytes(config, told.precision)),
             "What one batch leaves in memory for the backward pass: inputs of "
-            f"batch normalizations and outputs of ReLUs, in {told.precision}.",
+            "batch normalizations and outputs of ReLUs"
+            + (", and what dropout keeps" if network.dropout else "")
+            + f", in {told.precision}.",
         ),
         "Peak memory": (
             gigabytes(told.memory_bytes),

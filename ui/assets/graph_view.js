@@ -31,6 +31,7 @@ class View {
     this.frame = root.querySelector(".frame");
     this.svg = root.querySelector("svg");
     this.legend = root.querySelector(".legend");
+    this.spoken = root.querySelector(".spoken");
     this.selected = null;
     this.size = "";
     this.pointers = new Map();
@@ -130,6 +131,8 @@ class View {
     if (id === this.selected) return;
     this.selected = id;
     this.mark();
+    const node = this.graph.nodes.find((each) => each.id === id);
+    this.spoken.textContent = node ? node.tooltip.replaceAll("\n", ", ") : "";
     this.onSelect(id);
   }
 
@@ -190,12 +193,19 @@ class View {
       if (pointers.delete(event.pointerId) && !this.moved) this.select(this.pressed);
       svg.classList.remove("dragging");
     };
-    svg.onpointercancel = (event) => pointers.delete(event.pointerId);
+    svg.onpointercancel = (event) => this.drop(event);
+  }
+
+  drop(event) {
+    this.pointers.delete(event.pointerId);
+    this.svg.classList.remove("dragging");
   }
 
   drag(event) {
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
+    // It was released outside, before it was captured.
+    if (!event.buttons) return this.drop(event);
     const now = this.place(event);
     const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
     if (!this.moved && Math.hypot(dx, dy) < 4) return;

@@ -77,6 +77,8 @@ class Chart {
     if (this.held || !this.outdated || !this.div.isConnected) return;
     this.outdated = false;
     const first = !this.drawn;
+    // What may stand there says that an earlier try has failed.
+    if (first) this.div.textContent = "";
     this.drawn = true;
     const { data, layout } = JSON.parse(this.data.figure);
     layout.template = template(getComputedStyle(this.div));

@@ -175,6 +175,8 @@ class Architecture:
             "parameters": self.parameters,
             "multiply_adds": self.multiply_adds,
             "receptive_field": self.receptive_field,
+            "weight_bytes": self.weight_bytes,
+            "kept_values": self.kept_values,
             "layers": [layer.to_dict() for layer in self.layers],
         }
 

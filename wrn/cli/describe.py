@@ -12,7 +12,7 @@ from wrn.cli.arguments import add_options, command, config_of
 from wrn.cli.output import print_json, print_table, write
 from wrn.config import ModelConfig
 from wrn.errors import ConfigError
-from wrn.text import sides
+from wrn.text import ratio, sides
 
 #: What the graph can be written as.
 _KINDS = ("dot", *graph.FORMATS)
@@ -91,13 +91,13 @@ def _compare(arguments: argparse.Namespace) -> int:
         print_json([vars(row) for row in rows])
     else:
         print_table(
-            ("", *(network.name for network in networks), "ratio"),
+            ("", *(network.title for network in networks), "ratio"),
             [
                 (
                     row.label,
                     row.first_in_words,
                     row.second_in_words,
-                    "" if row.ratio is None else f"{row.ratio:.3g}",
+                    "" if row.ratio is None else ratio(row.ratio),
                 )
                 for row in rows
             ],

@@ -62,6 +62,11 @@ class ModelConfig(Config):
         return f"WRN-{self.depth}-{self.widen_factor}"
 
     @property
+    def title(self) -> str:
+        """The name, and the dropout where there is any: `WRN-28-10, dropout 0.3`."""
+        return f"{self.name}, dropout {self.dropout:g}" if self.dropout else self.name
+
+    @property
     def blocks_per_group(self) -> int:
         """Number of residual blocks in each group: N = (depth - 4) / 6."""
         return (self.depth - 4) // 6
