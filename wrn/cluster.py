@@ -54,6 +54,8 @@ def cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
         return None
     try:
         stored = json.loads(text)
+        if stored == {}:  # As some launchers set it for one machine.
+            return None
         jobs = stored["cluster"]
         tasks = {kind: len(each) for kind, each in jobs.items()}
         listed = [address for each in jobs.values() for address in each]

@@ -91,6 +91,9 @@ def test_a_late_average_begins_after_its_share_of_the_steps():
     late = TrainConfig(epochs=20, averaging=0.9, averaging_from=0.75)
     assert averaging_start(late, 390) == 15 * 390
     assert averaging_start(late.replace(averaging=0.0), 390) == 0
+    # However short the training, a late average is none from its beginning.
+    assert averaging_start(late.replace(epochs=1), 1) == 1
+    assert averaging_start(late.replace(averaging_from=0.0), 390) == 0
 
 
 def test_shares_that_floats_miss():

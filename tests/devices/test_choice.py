@@ -81,6 +81,7 @@ def test_tf_config_tells_the_place_among_the_workers(jobs, kind, index, expected
 def test_without_tf_config_there_are_no_others():
     assert cluster({}) is None
     assert cluster({"TF_CONFIG": ""}) is None
+    assert cluster({"TF_CONFIG": "{}"}) is None
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,13 @@ def test_runs_on_other_devices_are_passed_over():
     assert known(config(devices="gpu:0,gpu:1"), RunStore()).run == "elsewhere"
 
 
+def test_runs_by_several_machines_are_passed_over():
+    past("alone", 1000.0)
+    workers = "Computing on the CPU, as one of 2 workers, in {}."
+    past("together", 5000.0, updated=3e9, device=workers)
+    assert known(config(), RunStore()).run == "alone"
+
+
 def test_damaged_runs_are_passed_over():
     past("good", 1000.0)
     past("damaged", 5.0).path.joinpath("config.json").write_text("{")

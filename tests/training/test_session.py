@@ -13,6 +13,7 @@ from wrn.config import DataConfig
 from wrn.data import select
 from wrn.devices import choose
 from wrn.evaluation import evaluate
+from wrn.model import build_model
 from wrn.restoring import load_weights
 from wrn.runs import RunStore
 from wrn.training import session as module
@@ -159,6 +160,15 @@ def test_statistics_of_an_average_are_of_all_images_each_batch_drawn_anew(
     indices = np.concatenate([each.numpy() for each, _ in asked])
     np.testing.assert_array_equal(indices, np.arange(200))
     assert len({tuple(seed.numpy()) for _, seed in asked}) == 4
+
+
+def test_the_initial_weights_follow_from_the_seed(dataset):
+    models = {seed: new_session(small(seed=seed), dataset).model for seed in (0, 3)}
+    kernels = [model.get_layer("conv1").kernel.numpy() for model in models.values()]
+    assert abs(np.corrcoef(*(kernel.ravel() for kernel in kernels))[0, 1]) < 0.2
+    expected = build_model(small(seed=3).model, seed=3)
+    for own, other in zip(models[3].weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_the_order_follows_from_the_seed():

@@ -103,10 +103,12 @@ def averaging_start(train: TrainConfig, steps_per_epoch: int) -> int:
         train: The training's settings.
         steps_per_epoch: Steps an epoch.
     """
-    if not train.averaging:
+    if not (train.averaging and train.averaging_from):
         return 0
-    # Rounded for the same reason as in `drop_epochs`.
-    return int(round(train.averaging_from * train.epochs * steps_per_epoch, 6))
+    # Rounded for the same reason as in `drop_epochs`. A late average stays one, however
+    # short the training.
+    start = round(train.averaging_from * train.epochs * steps_per_epoch, 6)
+    return max(1, int(start))
 
 
 def image_growth(train: TrainConfig) -> list[tuple[int, int]]:
