@@ -320,6 +320,8 @@ def test_the_first_signal_says_what_happens_the_second_breaks_off(name, signals)
     code = (
         "import os, signal\n"
         "from wrn.cli.process import catch_signals\n"
+        # Whoever runs the tests may have turned it off.
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "stopped = catch_signals()\n"
         "try:\n"
         f"    for _ in range({signals}): os.kill(os.getpid(), signal.{name})\n"

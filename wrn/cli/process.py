@@ -43,8 +43,10 @@ def catch_signals() -> list[int]:
         with suppress(OSError):
             os.write(2, b"\nwrn: stopping after this step; again to break off\n")
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP.
-        if number and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, note)
+    numbers: list[signal.Signals] = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none.
+    if hangup and signal.getsignal(hangup) != signal.SIG_IGN:
+        numbers.append(hangup)
+    for number in numbers:
+        signal.signal(number, note)
     return received
