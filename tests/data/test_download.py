@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import importlib.util
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -99,6 +100,43 @@ def test_the_two_used_last_are_kept(monkeypatch):
     for source in ("a", "b", "a", "c"):
         sources.load_cached(source)
     assert [s for s in "abc" if sources.is_loaded(s)] == ["a", "c"]
+
+
+def test_what_is_there_waits_for_nobody_who_loads(monkeypatch):
+    monkeypatch.setattr(sources, "_kept", {})
+    monkeypatch.setattr(sources, "load", lambda source, on_progress: source)
+    sources.load_cached("there")
+    with sources._loading:
+        assert sources.load_cached("there") == "there"
+
+
+def test_an_unreadable_copy_ends_no_search(cache, archive, serve, monkeypatch):
+    cache.mkdir(parents=True)
+    first, last = download_module.ARCHIVES[0], download_module.ARCHIVES[-1]
+    for name in (first, last):
+        shutil.copy(archive, cache / name)
+    read = download_module.sha256
+
+    def sha256(path):
+        if path.name == first:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(download_module, "sha256", sha256)
+    requests = serve(b"")
+    assert len(load("cifar10").train) == 100
+    assert requests == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_others_may_read_what_was_downloaded(cache, archive, serve):
+    serve(archive.read_bytes())
+    before = os.umask(0o022)
+    try:
+        load("cifar10")
+    finally:
+        os.umask(before)
+    assert (cache / download_module.ARCHIVES[0]).stat().st_mode & 0o777 == 0o644
 
 
 def test_the_source_is_pinned():

@@ -83,6 +83,109 @@ def test_batches_must_have_the_official_size(tmp_path):
     assert "data_batch_1" in message
 
 
+def _by_python_2(batch):
+    """Pickle a batch as Python 2 and NumPy 1 did: all texts are bytes."""
+
+    def text(content):
+        return b"T" + len(content).to_bytes(4, "little") + content
+
+    none, minus_one = b"N", b"J\xff\xff\xff\xff"
+    kind = (
+        b"cnumpy\ndtype\n(" + text(b"u1") + b"K\x00K\x01tR(K\x03" + text(b"|")
+        + 3 * none + 2 * minus_one + b"K\x00tb"
+    )  # fmt: skip
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85"
+        + text(b"b") + b"tR(K\x01K\x14M\x00\x0c\x86" + kind + b"\x89"
+        + text(batch[b"data"].tobytes()) + b"tb"
+    )  # fmt: skip
+    labels = b"](" + b"".join(b"K" + bytes([n]) for n in batch[b"labels"]) + b"e"
+    pairs = text(b"data") + array + text(b"labels") + labels
+    return b"\x80\x02}(" + pairs + b"u."
+
+
+def test_batches_are_read_as_python_2_wrote_them(tmp_path, small_batches):
+    for name, batch_ in small_batches.items():
+        (tmp_path / name).write_bytes(_by_python_2(batch_))
+    test = load(str(tmp_path)).test
+    assert test.labels.tolist() == small_batches["test_batch"][b"labels"]
+    pixels = small_batches["test_batch"][b"data"].reshape(20, 3, 32, 32)
+    np.testing.assert_array_equal(test.images, pixels.transpose(0, 2, 3, 1))
+
+
+class _Pickled:
+    """Is pickled as a call, and perhaps a state for what that returns."""
+
+    def __init__(self, function, arguments, *state):
+        self.call = function, arguments, *state
+
+    def __reduce__(self):
+        return self.call
+
+
+def _nested():
+    inner = [0]
+    for _ in range(40):
+        inner = [inner, inner]
+    return inner
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        # Bytes that NumPy would take for the addresses of objects.
+        _Pickled(
+            np.ndarray,
+            ((20,), _Pickled(np.dtype, ("V8", False, True)), b"A" * 160),
+        ),
+        _Pickled(np.ndarray, ((20,), "u1")),
+        _Pickled(
+            np.empty(0).__reduce__()[0],
+            (np.ndarray, (0,), b"b"),
+            (
+                1,
+                (20,),
+                _Pickled(
+                    np.dtype,
+                    ("V8", False, True),
+                    (3, "|", None, ("f0",), {"f0": (np.dtype("u1"), 0)}, 8, 1, 0),
+                ),
+                False,
+                b"A" * 160,
+            ),
+        ),
+        # Numbers that the file does not have.
+        _Pickled(
+            np.empty(0).__reduce__()[0],
+            (np.ndarray, (0,), b"b"),
+            (1, (400_000_000,), np.dtype("u1"), False, b"A" * 160),
+        ),
+        _nested(),
+    ],
+    ids=["void", "call", "state", "short", "nested"],
+)
+@pytest.mark.parametrize("key", [b"labels", b"data"])
+def test_hostile_batches_are_refused(tmp_path, small_batches, key, hostile):
+    small_batches["data_batch_3"][key] = hostile
+    message = refusal(write_folder(tmp_path / "c", small_batches))
+    assert "data_batch_3" in message
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize("kind", ["<i8", ">i8", ">i2", "u1"])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_labels_may_be_an_array(tmp_path, small_batches, kind, protocol):
+    for name in small_batches:
+        small_batches[name][b"labels"] = np.arange(20).astype(kind) % 10
+        pixels = small_batches[name][b"data"]
+        small_batches[name][b"data"] = np.asfortranarray(pixels)
+    dataset = load(str(write_folder(tmp_path / "c", small_batches, protocol)))
+    assert dataset.test.labels.tolist() == [*range(10), *range(10)]
+    pixels = small_batches["test_batch"][b"data"]
+    expected = pixels.reshape(20, 3, 32, 32).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(dataset.test.images, expected)
+
+
 @pytest.mark.slow
 def test_batches_of_the_official_size(tmp_path):
     content = {b"labels": [9] * 10_000, b"data": np.full((10_000, 3072), 7, np.uint8)}
@@ -101,6 +204,9 @@ def test_batches_of_the_official_size(tmp_path):
         (b"labels", [0] * 19, "there must be 20 labels. Received: 19"),
         (b"labels", ["cat"] * 20, "whole numbers"),
         (b"labels", None, "whole numbers"),
+        (b"labels", [10**5000] * 20, "Received: a huge number"),
+        (b"labels", np.zeros((4, 5), np.int64), "Received: ndarray"),
+        (b"labels", np.zeros(20), "list of float"),
         (b"data", np.zeros((20, 3071), np.uint8), "(20, 3071)"),
         (b"data", np.zeros((20, 3072), np.float32), "float32"),
         (b"data", [[0] * 3072] * 20, "Received: list"),

@@ -247,6 +247,24 @@ def test_parquet_columns(tmp_path):
     )
 
 
+def test_a_second_copy_of_a_shard_stands_in_for_no_other(tmp_path):
+    write_parquet(tmp_path)
+    (tmp_path / "train-00001-of-00002.parquet").unlink()
+    first = tmp_path / "train-00000-of-00002.parquet"
+    for name in ("train-00000-of-00002 (1)", "train-00000-of-00002-abc"):
+        copy = tmp_path / f"{name}.parquet"
+        copy.write_bytes(first.read_bytes())
+        assert "must hold each of the files train-*.parquet once" in refusal(tmp_path)
+        copy.unlink()
+
+
+def test_images_with_much_behind_them_are_refused(tmp_path):
+    item = encode(pictures(1)[0]) + bytes(100_000)
+    assert "images of at most 100,000 bytes" in replace_train(tmp_path, [item], [0])
+    item += bytes(2_000_000)
+    assert "must unpack to at most 1,100,000" in replace_train(tmp_path, [item], [0])
+
+
 def test_parquet_files_cut_short(tmp_path):
     write_parquet(tmp_path)
     shard = tmp_path / "train-00001-of-00002.parquet"

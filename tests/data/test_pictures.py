@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wrn.data.pictures import MAX_PICTURE_BYTES, read_picture
+from wrn.data.pictures import MAX_PICTURE_BYTES, MAX_PIXELS, read_picture
 from wrn.errors import DataError
 
 
@@ -107,6 +107,22 @@ def test_ones_that_are_too_large_are_refused_before_they_are_decoded(monkeypatch
         read_picture(encoded(Image.new("RGB", (10, 10))))
     with pytest.raises(DataError, match="at most 50 MB"):
         read_picture(bytes(MAX_PICTURE_BYTES + 1))
+
+
+def test_what_is_too_large_for_pillow_is_too_large(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(DataError, match=r"at most 100,000,000 pixels\. Received: more"):
+        read_picture(encoded(Image.new("RGB", (10, 10))))
+    assert MAX_PIXELS < 2 * 89_478_485
+
+
+def test_a_picture_that_the_memory_does_not_take_is_no_damaged_one(monkeypatch):
+    def full(picture):
+        raise MemoryError
+
+    monkeypatch.setattr("wrn.data.pictures._as_seen", full)
+    with pytest.raises(DataError, match="must fit into the memory"):
+        read_picture(encoded(Image.new("RGB", (10, 10))))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])

@@ -70,8 +70,12 @@ def cifar10(source: str, on_progress: OnProgress) -> Dataset:
         path = folder / name
         if path.is_file():
             on_progress(0.0, f"Verifying {path}")
-            if _sha256(path) == SHA256:
-                return read_archive(path, source, on_progress)
+            try:
+                if _sha256(path) == SHA256:
+                    return read_archive(path, source, on_progress)
+            except DataError as error:
+                tried.append(str(error))
+                continue
             tried.append(f"{path} (damaged: its SHA-256 is not the official one)")
     for name in FOLDERS:
         path = folder / name
@@ -115,6 +119,10 @@ def _download(target: Path, on_progress: OnProgress) -> Path:
                 f"expected the SHA-256 {SHA256}. Received: {received:,} bytes with "
                 f"{digest}"
             )
+        # Others may use the cache, too; a temporary file is its owner's alone.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
@@ -125,7 +133,8 @@ def _fetch(file: IO[bytes], on_progress: OnProgress) -> int:
     """Copy the archive from the network into `file`; return its bytes."""
     received = 0
     with urllib.request.urlopen(URL, timeout=TIMEOUT_SECONDS) as response:
-        expected = int(response.headers.get("Content-Length") or 0)
+        told = response.headers.get("Content-Length") or ""
+        expected = int(told) if told.isdecimal() else 0
         while chunk := response.read(CHUNK_BYTES):
             received += len(chunk)
             if received > MAX_DOWNLOAD_BYTES:

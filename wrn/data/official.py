@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import pickle
+import re
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -187,8 +188,13 @@ def _parse_batch(content: bytes, where: str) -> Images:
         )
     # Python 2 wrote the official files, so the keys arrive as bytes; files
     # rewritten by Python 3 have text.
-    data = batch.get(b"data", batch.get("data"))
-    labels = batch.get(b"labels", batch.get("labels"))
+    data, labels = (
+        each.array if isinstance(each, _Array) else each
+        for each in (
+            batch.get(b"data", batch.get("data")),
+            batch.get(b"labels", batch.get("labels")),
+        )
+    )
     return Images(_pixels(data, where), _labels(labels, where))
 
 
@@ -211,12 +217,16 @@ def _pixels(data: Any, where: str) -> NDArray[np.uint8]:
 
 def _labels(labels: Any, where: str) -> NDArray[np.int64]:
     """Turn a list of whole numbers into an array."""
-    if isinstance(labels, np.ndarray):
+    if isinstance(labels, np.ndarray) and labels.ndim == 1:
+        # No longer than the file: it holds the numbers.
         labels = labels.tolist()
-    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+    kinds = {type(each) for each in labels} if isinstance(labels, list) else set()
+    if not isinstance(labels, list) or not kinds <= {int}:
+        # Not the value itself, which may have no end.
+        of = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise DataError(
             f"{where}: labels must be a list of whole numbers. "
-            f"Received: {labels!r:.100}"
+            f"Received: {type(labels).__name__}{of and f' of {of}'}"
         )
     if len(labels) != IMAGES_PER_BATCH:
         raise DataError(
@@ -225,9 +235,11 @@ def _labels(labels: Any, where: str) -> NDArray[np.int64]:
         )
     for label in labels:
         if not 0 <= label < len(CLASS_NAMES):
+            # Nor a number of any length.
+            received = f"{label}" if abs(label) < 10**9 else "a huge number"
             raise DataError(
                 f"{where}: labels must be 0 to {len(CLASS_NAMES) - 1}. "
-                f"Received: {label}"
+                f"Received: {received}"
             )
     return np.array(labels, np.int64)
 
@@ -239,20 +251,66 @@ def _latin1_bytes(text: str, encoding: str) -> bytes:
     return codecs.latin_1_encode(text)[0]
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Knows NumPy arrays and plain containers; anything else is refused."""
+class _Type:
+    """Stands for the type of an array's numbers."""
 
-    # NumPy's own rebuilding functions, taken from where it publishes them: their
-    # module was renamed in NumPy 2, and files name either.
-    _REBUILD = np.empty(0).__reduce__()[0]
-    _FROM_BUFFER = np.empty(0).__reduce_ex__(5)[0]
+    def __init__(self, name: Any, *_: Any) -> None:
+        self.name, self.order = _text(name), "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = _text(state[1])
+
+    def of_numpy(self) -> np.dtype[Any]:
+        """Return the type, if it is one of numbers."""
+        if not re.fullmatch("[iuf][1248]", self.name) or self.order not in set("<>|="):
+            raise pickle.UnpicklingError(f"the type {self.name:.40}, not allowed")
+        return np.dtype(self.name if self.order in "=|" else self.order + self.name)
+
+
+class _Array:
+    """Stands for an array until its numbers come. It is made of nothing but bytes."""
+
+    def __init__(self, *_: Any) -> None:
+        self.array: NDArray[Any] | None = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, is_fortran, content = state
+        self.array = _from_bytes(content, kind, shape, "F" if is_fortran else "C")
+
+    @classmethod
+    def of_buffer(cls, content: Any, kind: Any, shape: Any, order: Any) -> "_Array":
+        """Take the numbers at once, as protocol 5 gives them."""
+        made = cls()
+        made.array = _from_bytes(content, kind, shape, _text(order))
+        return made
+
+
+def _from_bytes(content: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
+    if not isinstance(content, bytes | bytearray) or not isinstance(kind, _Type):
+        raise pickle.UnpicklingError("an array without its numbers")
+    return np.frombuffer(content, kind.of_numpy()).reshape(shape, order=order)
+
+
+def _text(value: Any) -> str:
+    """Return a text; Python 2 wrote bytes."""
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Knows arrays of numbers and plain containers; anything else is refused.
+
+    NumPy's own functions and types are not called: a file could have them take any
+    bytes for the addresses of Python's objects.
+    """
+
+    # Their module was renamed in NumPy 2, and files name either.
     _KNOWN: dict[tuple[str, str], Any] = {  # noqa: RUF012
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "_reconstruct"): _REBUILD,
-        ("numpy._core.multiarray", "_reconstruct"): _REBUILD,
-        ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
-        ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
+        ("numpy", "ndarray"): None,  # Named, never called.
+        ("numpy", "dtype"): _Type,
+        ("numpy.core.multiarray", "_reconstruct"): _Array,
+        ("numpy._core.multiarray", "_reconstruct"): _Array,
+        ("numpy.core.numeric", "_frombuffer"): _Array.of_buffer,
+        ("numpy._core.numeric", "_frombuffer"): _Array.of_buffer,
         ("_codecs", "encode"): _latin1_bytes,
     }
 

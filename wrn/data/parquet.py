@@ -35,6 +35,8 @@ MAX_IMAGES = 1_000_000
 MAX_FILE_BYTES = 4_000_000_000
 MAX_METADATA_BYTES = 1_000_000
 MAX_CLASSES = 1000
+#: Of a file with one image, encoded in whichever way; pixels alone have 3,072 bytes.
+MAX_IMAGE_BYTES = 100_000
 
 IMAGES_PER_READ = 2_000
 
@@ -178,13 +180,23 @@ def _shards(folder: Path, name: str) -> list[Path]:
         raise DataError(
             f"{folder} must hold {name}-*.parquet. Received: a folder without"
         )
-    for path in paths:
-        counted = re.fullmatch(rf"{name}-\d+-of-(\d+)(-\w+)?\.parquet", path.name)
-        if counted and int(counted[1]) != len(paths):
+    counted = {
+        path: re.fullmatch(rf"{name}-(\d+)-of-(\d+)(-\w+)?\.parquet", path.name)
+        for path in paths
+    }
+    for path, found in counted.items():
+        if found and int(found[2]) != len(paths):
             raise DataError(
-                f"{folder} must hold {int(counted[1])} files {name}-*.parquet, as the "
+                f"{folder} must hold {int(found[2])} files {name}-*.parquet, as the "
                 f"name {path.name} says. Received: {len(paths)}"
             )
+    numbers = sorted(int(found[1]) for found in counted.values() if found)
+    if numbers and numbers != [*range(len(paths))]:
+        # A second copy of one would stand in for another that is missing.
+        raise DataError(
+            f"{folder} must hold each of the files {name}-*.parquet once. Received: "
+            + ", ".join(path.name for path in paths)[:300]
+        )
     return paths
 
 
@@ -211,13 +223,14 @@ def _open(path: Path) -> pq.ParquetFile:
             f"{path}: label must be a whole number. "
             f"Received: {schema.field('label').type}"
         )
+    rows = metadata.num_rows
     announced = sum(
         metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)
     )
-    if announced > MAX_FILE_BYTES:
+    most = min(MAX_FILE_BYTES, 10 * MAX_IMAGE_BYTES + rows * MAX_IMAGE_BYTES)
+    if announced > most:
         raise DataError(
-            f"{path} must unpack to at most {MAX_FILE_BYTES:,} bytes. "
-            f"Received: {announced:,}"
+            f"{path} must unpack to at most {most:,} bytes. Received: {announced:,}"
         )
     return file
 
@@ -287,8 +300,14 @@ def _batches(
                     f"{encoded.null_count:,} rows without an image and "
                     f"{labels.null_count:,} without a label among some"
                 )
-            yield encoded.to_pylist(), labels.cast(pa.int64()).to_numpy()
-    except (pa.ArrowException, OSError, ValueError) as error:
+            images = encoded.to_pylist()
+            if any(len(image) > MAX_IMAGE_BYTES for image in images):
+                raise DataError(
+                    f"{path} must hold images of at most {MAX_IMAGE_BYTES:,} bytes, "
+                    "as files. Received: a larger one"
+                )
+            yield images, labels.cast(pa.int64()).to_numpy()
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise DataError(
             f"{path} must be a whole Parquet file. Received: {error}"
         ) from error

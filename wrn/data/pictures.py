@@ -17,8 +17,8 @@ from wrn.text import file_size
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "ICO", "TGA")
 
 MAX_PICTURE_BYTES = 50_000_000
-#: Twice what the largest cameras take; three bytes each in memory.
-MAX_PIXELS = 200_000_000
+#: What the largest cameras take; up to twelve bytes each in memory.
+MAX_PIXELS = 100_000_000
 
 
 def data_address(picture: NDArray[np.uint8]) -> str:
@@ -69,6 +69,14 @@ def read_picture(content: bytes) -> NDArray[np.uint8]:
         return _as_seen(picture)
     except DataError:
         raise
+    except Image.DecompressionBombError:  # Pillow's own limit, above ours.
+        raise DataError(
+            f"A picture may have at most {MAX_PIXELS:,} pixels. Received: more"
+        ) from None
+    except MemoryError:
+        raise DataError(
+            "A picture must fit into the memory. Received: one that does not"
+        ) from None
     except UnidentifiedImageError:
         raise DataError(
             f"A picture must be in one of the formats {', '.join(FORMATS)}. "
@@ -84,20 +92,29 @@ def read_picture(content: bytes) -> NDArray[np.uint8]:
 def _as_seen(picture: Image.Image) -> NDArray[np.uint8]:
     # Spares a JPEG most of the decoding.
     picture.draft("RGB", (2 * FULL_SIZE, 2 * FULL_SIZE))
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith(("I", "F")):
+    ImageOps.exif_transpose(picture, in_place=True)
+    width, height = picture.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    square = picture
+    if width != height:
+        square = picture.crop((left, top, left + side, top + side))
+    if square.mode.startswith(("I", "F")):
         # Deep gray; Pillow would clip it in place of scaling it.
-        values = np.asarray(upright, np.float64)
+        values = np.array(square, np.float32)
         low, high = 0.0, 65_535.0
-        if not upright.mode.startswith("I;16"):
+        if not square.mode.startswith("I;16"):
             # What is white, or black, none of these modes says.
-            low, high = values.min(), values.max()
+            low, high = float(values.min()), float(values.max())
         if not np.isfinite((low, high)).all():
             raise ValueError("values that are no finite numbers")
-        scaled = (values - low) * 255 / max(high - low, 1e-9)
-        upright = Image.fromarray(scaled.astype(np.uint8))
-    pixels = upright.convert("RGBA")
-    white = Image.new("RGBA", pixels.size, "white")
-    flat = Image.alpha_composite(white, pixels).convert("RGB")
-    square = ImageOps.fit(flat, (FULL_SIZE, FULL_SIZE), Image.Resampling.LANCZOS)
-    return np.asarray(square, np.uint8)
+        values -= low
+        values *= 255 / max(high - low, 1e-9)
+        square = Image.fromarray(values.astype(np.uint8))
+    if square.has_transparency_data:
+        pixels = square.convert("RGBA")
+        square = Image.new("RGBA", pixels.size, "white")
+        square.alpha_composite(pixels)
+    flat = square.convert("RGB")
+    seen = flat.resize((FULL_SIZE, FULL_SIZE), Image.Resampling.LANCZOS)
+    return np.asarray(seen, np.uint8)

@@ -68,9 +68,12 @@ def load_cached(source: str, on_progress: OnProgress | None = None) -> Dataset:
     Raises:
         DataError: As for `load`. The next call tries again.
     """
+    key = source, source_version(source)
+    # What is there waits for nobody's download.
+    if _loading.locked() and (kept := _kept.get(key)) is not None:
+        return kept
     # One loads while the others wait, rather than all at once.
     with _loading:
-        key = source, source_version(source)
         dataset = _kept.pop(key, None) or load(source, on_progress)
         _kept[key] = dataset  # the last of the dictionary: the newest
         while len(_kept) > _MOST_KEPT:
