@@ -8,7 +8,6 @@ import pytest
 from tests.pages.app_page import (
     chart,
     named_curves,
-    open_page,
     open_run,
     text_of,
     values,
@@ -17,11 +16,6 @@ from tests.training_fakes import CONFIG, make_run, step_record
 from wrn.runs import RunStore, Status
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def page():
-    return open_page("runs")
 
 
 def test_runs_are_compared(page):

@@ -3,13 +3,11 @@
 import dataclasses
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from tests.pages.app_page import (
     chart,
     metrics,
     named_curves,
-    open_page,
     open_run,
     text_of,
     values,
@@ -19,11 +17,6 @@ from ui.runs.view import data_name
 from wrn.config import DataConfig
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def page() -> AppTest:
-    return open_page("runs")
 
 
 def test_figures_of_a_run_that_ended_are_those_of_its_last_epoch(page):
