@@ -220,21 +220,13 @@ def test_wrong_contents_are_refused(tmp_path, small_batches, key, value, expecte
     assert "data_batch_3" in message
 
 
-class Hostile:
-    def __init__(self, command, argument):
-        self.call = command, argument
-
-    def __reduce__(self):
-        return self.call[0], (self.call[1],)
-
-
 @pytest.mark.parametrize("command", [os.mkdir, eval, functools.partial])
 def test_a_pickle_that_calls_functions_is_refused(tmp_path, small_batches, command):
     victim = tmp_path / "victim"
     argument = {os.mkdir: str(victim), functools.partial: print}.get(
         command, f"__import__('os').mkdir({str(victim)!r})"
     )
-    small_batches["data_batch_1"][b"batch_label"] = Hostile(command, argument)
+    small_batches["data_batch_1"][b"batch_label"] = _Pickled(command, (argument,))
     message = refusal(write_folder(tmp_path / "c", small_batches))
     assert "not allowed" in message
     assert "data_batch_1" in message

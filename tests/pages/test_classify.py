@@ -65,41 +65,41 @@ def test_a_test_image_is_classified_and_the_next_one_at_once(page, dataset):
         assert f"Test image {number}, ours" in text_of(app)
 
 
-@pytest.mark.parametrize(
-    "classes", [tuple(reversed(CLASS_NAMES)), ("a", "b", "c")], ids=len
-)
-def test_answers_of_a_network_of_other_classes_are_neither_right_nor_wrong(
-    page, dataset, monkeypatch, classes
-):
-    whole = load_network
-
-    def of_others(chosen):
-        loaded = whole(chosen)
-        return dataclasses.replace(loaded, class_names=classes) if classes else loaded
-
-    if len(classes) == len(CLASS_NAMES):
-        monkeypatch.setattr("ui.evaluation.classification.load_network", of_others)
-    else:
-        other = dataclasses.replace(
-            dataset,
-            class_names=classes,
-            test=Images(dataset.test.images, dataset.test.labels % 3),
-        )
-        monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), other)
-    app = classify(page)
-    assert not {"✓", "✗"} & set(app.header[0].value)
-    true = sources._kept["synthetic", "synthetic"]
-    name = true.class_names[true.test.labels[0]]
-    assert f"The image is of the class {name}. The network was taught" in text_of(app)
-
-
-def test_only_images_of_as_many_classes_can_find_out_what_is_assumed(
-    page, dataset, models, monkeypatch
-):
-    write_weights(models / "silent.weights.h5", write=weight_files.write_weights_h5)
+@pytest.fixture
+def of_three_classes(dataset: Dataset, monkeypatch) -> Dataset:
+    """Stand in for the synthetic images."""
     images = Images(dataset.test.images, dataset.test.labels % 3)
     other = dataclasses.replace(dataset, class_names=("a", "b", "c"), test=images)
     monkeypatch.setitem(sources._kept, ("synthetic", "synthetic"), other)
+    return other
+
+
+def assert_unjudged(app: AppTest, true: str) -> None:
+    assert not {"✓", "✗"} & set(app.header[0].value)
+    assert f"The image is of the class {true}. The network was taught" in text_of(app)
+
+
+def test_answers_are_not_judged_where_the_classes_have_another_order(
+    page, dataset, monkeypatch
+):
+    def of_others(chosen):
+        names = tuple(reversed(CLASS_NAMES))
+        return dataclasses.replace(load_network(chosen), class_names=names)
+
+    monkeypatch.setattr("ui.evaluation.classification.load_network", of_others)
+    assert_unjudged(classify(page), CLASS_NAMES[dataset.test.labels[0]])
+
+
+def test_answers_are_not_judged_where_the_images_have_other_classes(
+    page, of_three_classes
+):
+    assert_unjudged(classify(page), "abc"[of_three_classes.test.labels[0]])
+
+
+def test_only_images_of_as_many_classes_can_find_out_what_is_assumed(
+    page, of_three_classes, models
+):
+    write_weights(models / "silent.weights.h5", write=weight_files.write_weights_h5)
     page.run()
     page.selectbox(key="weights").set_value("silent").run()
     assert "The Evaluate page finds out." not in text_of(classify(page))
