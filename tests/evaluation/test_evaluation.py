@@ -1,7 +1,6 @@
 """Evaluation and inference against SciPy, NumPy and stock Keras."""
 
 import csv
-import dataclasses
 import io
 
 import keras
@@ -15,14 +14,12 @@ from tests.conftest import striped_images
 from wrn import weights
 from wrn.config import ModelConfig
 from wrn.config.schedule import BATCH_IMAGES
-from wrn.data import CLASS_NAMES, Dataset, Images
+from wrn.data import CLASS_NAMES
 from wrn.errors import ConfigError, DataError, WeightsError
 from wrn.evaluation import (
     Evaluation,
-    check_classes,
     evaluate,
     evaluate_growing,
-    report,
     wilson_interval,
 )
 from wrn.evaluation.explain import classify
@@ -31,7 +28,6 @@ from wrn.model import build_model
 from wrn.preprocessing import MeanStd
 from wrn.restoring import (
     AUTHORS_STATISTICS,
-    LoadedWeights,
     _class_names,
     load_weights,
 )
@@ -120,22 +116,6 @@ def test_softmax_sums_to_one_and_keeps_the_order(random):
     probabilities = softmax(logits)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
     assert (probabilities.argmax(axis=1) == logits.argmax(axis=1)).all()
-
-
-@pytest.fixture
-def evaluation():
-    """Five images of three classes, the last of which never comes."""
-    probabilities = np.array(
-        [
-            [0.9, 0.1, 0.0],  # right
-            [0.2, 0.8, 0.0],  # wrong
-            [0.4, 0.6, 0.0],  # right
-            [0.0, 0.3, 0.7],  # wrong
-            [0.6, 0.4, 0.0],  # right
-        ],
-        np.float32,
-    )
-    return Evaluation(probabilities, np.array([0, 0, 1, 1, 0]), loss=0.5)
 
 
 def test_figures_of_a_small_example(evaluation):
@@ -346,107 +326,11 @@ def test_predictions_as_a_table(evaluation):
         assert given == pytest.approx(evaluation.probabilities[number], rel=1e-5)
 
 
-# Reports
-
-
-def loaded_with(metadata):
-    return LoadedWeights(
-        ModelConfig(depth=10, widen_factor=1), None, CLASS_NAMES, (), metadata
-    )
-
-
-@pytest.mark.parametrize(
-    ("metadata", "noted"),
-    [
-        ({"data": {"synthetic": False}}, True),
-        ({"data": {"synthetic": True}}, False),
-        ({"data": {"synthetic": "yes"}}, False),
-        ({"data": 3}, False),
-        ({}, False),
-    ],
-)
-def test_report_says_when_real_meets_synthetic(dataset, evaluation, metadata, noted):
-    found = report(loaded_with(metadata), dataset, evaluation, "ours")
-    assert any("trained on real images" in note for note in found["notes"]) == noted
-    assert found["synthetic"] is True
-    assert found["weights"] == "ours"
-    assert found["accuracy"] == pytest.approx(3 / 5)
-
-
-def test_report_says_when_the_classes_are_others_or_in_another_order(
-    dataset, evaluation
-):
-    names = list(dataset.class_names)
-    for known, noted in (
-        (names, ""),
-        (names[::-1], "classes truck, ship, "),
-        (["van", *names[1:]], "classes van, automobile, "),
-    ):
-        metadata = {"data": {"synthetic": True, "class_names": known}}
-        notes = report(loaded_with(metadata), dataset, evaluation, "")["notes"]
-        assert any("taught the classes" in note for note in notes) == bool(noted)
-        assert noted in " ".join(notes)
-
-
-@pytest.mark.parametrize(
-    ("name", "comparable"),
-    [
-        ("CIFAR-10", True),
-        ("CIFAR-10 (JPEG)", True),
-        ("Images in CIFAR-10 format", False),
-        ("Images in Parquet", False),
-        ("Synthetic", False),
-    ],
-)
-def test_published_accuracies_stand_beside_those_of_cifar10(
-    dataset, evaluation, name, comparable
-):
-    images = dataclasses.replace(dataset, name=name)
-    known = LoadedWeights(ModelConfig(), None, CLASS_NAMES, (), {})
-    assert bool(report(known, images, evaluation, "")["published"]) == comparable
-
-
-def test_report_says_when_classes_are_missing(dataset):
-    labels = np.arange(60) % 10
-    test = Images(dataset.test.images, np.sort(labels))
-    sorted_by_class = dataclasses.replace(dataset, test=test)
-    for images, noted in ((12, "12 images measured are of 2 of the 10"), (60, "")):
-        some = Evaluation(
-            np.eye(10, dtype=np.float32)[labels[:images]],
-            test.labels[:images],
-            loss=1.0,
-        )
-        notes = " ".join(report(loaded_with({}), sorted_by_class, some, "")["notes"])
-        assert noted in notes
-        assert ("say" in notes) == bool(noted)
-
-
-def test_classes_must_be_those_of_the_images(dataset: Dataset):
-    check_classes(10, dataset)
-    with pytest.raises(ConfigError, match="Received: 100"):
-        check_classes(100, dataset)
-
-
-def test_a_report_tells_what_is_to_be_known_of_the_images(dataset, evaluation):
-    images = dataclasses.replace(dataset, note="Once JPEG.")
-    assert "Once JPEG." in report(loaded_with({}), images, evaluation, "")["notes"]
-
-
 def test_what_is_assumed_where_a_file_tells_nothing():
     """The statistics are those of the authors' train.lua."""
     assert AUTHORS_STATISTICS.mean == (125.3, 123.0, 113.9)
     assert AUTHORS_STATISTICS.std == (63.0, 62.1, 66.7)
     assert _class_names({}, 3) == ("class 0", "class 1", "class 2")
-
-
-def test_the_report_tells_how_the_weights_were_read(dataset):
-    config = ModelConfig(depth=10, widen_factor=1)
-    told = {"result": {"epochs": 7}}
-    loaded = LoadedWeights(config, None, CLASS_NAMES, ("Read so.",), told, "bfloat16")
-    evaluation = Evaluation(np.eye(10, dtype=np.float32), np.arange(10), 0.5)
-    found = report(loaded, dataset, evaluation, "")
-    assert (found["epochs"], found["precision"]) == (7, "bfloat16")
-    assert "Read so." in found["notes"]
 
 
 def test_no_interval_leaves_what_an_accuracy_can_be():
