@@ -8,13 +8,8 @@ import pytest
 
 from wrn.config import RunConfig
 from wrn.errors import RunError
-from wrn.runs import Run, RunStore, Status
+from wrn.runs import Run, Status
 from wrn.runs.store import KEPT_SECONDS
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 def test_deleted_run_comes_back_whole(store):
